@@ -1,0 +1,1 @@
+//! Finishes a login.

@@ -1,0 +1,1 @@
+//! Keeps tokens alive and accounts in sync.

@@ -1,0 +1,1 @@
+//! AWS and Instagram on this machine.

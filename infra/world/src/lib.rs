@@ -1,0 +1,1 @@
+//! The functions' surroundings in one process, for tests and for the local stack.

@@ -1,0 +1,1 @@
+//! The Graph client: typed calls to Instagram, and what its errors mean.

@@ -1,0 +1,1 @@
+//! Journeys across functions: one binary, one module a subject.
