@@ -1,0 +1,310 @@
+//! From what an answer says to the row that it is.
+
+use std::fmt;
+
+use super::{ErrorKind, SECTIONS};
+use crate::graph::endpoint::Endpoint;
+
+/// How a call ended, before anyone reads a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Instagram answered, and refused.
+    Answer,
+    /// No connection, or it broke before the whole answer was there.
+    Connection,
+    /// The time was up.
+    Timeout,
+    /// The answer is not what the call answers with: HTML, empty, cut off, or without what it must hold.
+    Unreadable,
+    /// The answer is larger than what is read.
+    TooLarge,
+    /// The answer sends us to another address.
+    Redirect,
+}
+
+/// What is known of a failed call.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The call.
+    pub endpoint: Endpoint,
+    /// How it ended.
+    pub cause: Cause,
+    /// The HTTP status.
+    pub status: u16,
+    /// Meta's code.
+    pub code: Option<i64>,
+    /// Meta's subcode. Alone (a container's status text has no code) it is enough, if it is in the table.
+    pub subcode: Option<i64>,
+    /// Meta's type, such as `OAuthException`.
+    pub error_type: Option<&'a str>,
+    /// A code that is a word.
+    pub name: Option<&'a str>,
+    /// Meta's hint that waiting helps.
+    pub is_transient: Option<bool>,
+}
+
+/// Which answers a row is. Everything that is not said may be anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Match {
+    cause: Cause,
+    endpoints: &'static [Endpoint],
+    status: Option<(u16, u16)>,
+    code: Option<(i64, i64)>,
+    has_no_code: bool,
+    subcode: Option<i64>,
+    has_subcode: bool,
+    error_type: Option<&'static str>,
+    name: Option<&'static str>,
+    is_transient: Option<bool>,
+}
+
+impl Match {
+    /// Every answer of this cause.
+    pub(super) const fn cause(cause: Cause) -> Self {
+        Self {
+            cause,
+            endpoints: &[],
+            status: None,
+            code: None,
+            has_no_code: false,
+            subcode: None,
+            has_subcode: false,
+            error_type: None,
+            name: None,
+            is_transient: None,
+        }
+    }
+
+    /// Every answer with this code.
+    pub(super) const fn code(code: i64) -> Self {
+        Self::codes(code, code)
+    }
+
+    /// Every answer with a code in this range.
+    pub(super) const fn codes(first: i64, last: i64) -> Self {
+        Self {
+            code: Some((first, last)),
+            ..Self::cause(Cause::Answer)
+        }
+    }
+
+    /// Every answer with this subcode, whatever its code.
+    pub(super) const fn subcode(subcode: i64) -> Self {
+        Self {
+            subcode: Some(subcode),
+            ..Self::cause(Cause::Answer)
+        }
+    }
+
+    /// Every answer with an HTTP status in this range and no code.
+    pub(super) const fn status(first: u16, last: u16) -> Self {
+        Self {
+            status: Some((first, last)),
+            has_no_code: true,
+            ..Self::cause(Cause::Answer)
+        }
+    }
+
+    /// Every answer whose code is this word.
+    pub(super) const fn name(name: &'static str) -> Self {
+        Self {
+            name: Some(name),
+            ..Self::cause(Cause::Answer)
+        }
+    }
+
+    /// … with this subcode.
+    pub(super) const fn sub(mut self, subcode: i64) -> Self {
+        self.subcode = Some(subcode);
+        self
+    }
+
+    /// … with a subcode that no other row has.
+    pub(super) const fn any_sub(mut self) -> Self {
+        self.has_subcode = true;
+        self
+    }
+
+    /// … with this HTTP status.
+    pub(super) const fn http(mut self, first: u16, last: u16) -> Self {
+        self.status = Some((first, last));
+        self
+    }
+
+    /// … at these calls.
+    pub(super) const fn at(mut self, endpoints: &'static [Endpoint]) -> Self {
+        self.endpoints = endpoints;
+        self
+    }
+
+    /// … of this type.
+    pub(super) const fn of_type(mut self, error_type: &'static str) -> Self {
+        self.error_type = Some(error_type);
+        self
+    }
+
+    /// … with this hint of Meta's.
+    pub(super) const fn transient(mut self, is_transient: bool) -> Self {
+        self.is_transient = Some(is_transient);
+        self
+    }
+
+    fn fits(&self, facts: &Facts<'_>) -> bool {
+        let code_fits = |(first, last): (i64, i64)| match facts.code {
+            Some(code) => first <= code && code <= last,
+            // A subcode of Instagram's own names its case alone.
+            None => self.subcode.is_some_and(|subcode| subcode > 1_000_000),
+        };
+        self.cause == facts.cause
+            && (self.endpoints.is_empty() || self.endpoints.contains(&facts.endpoint))
+            && self
+                .status
+                .is_none_or(|(first, last)| first <= facts.status && facts.status <= last)
+            && self.code.is_none_or(code_fits)
+            && (!self.has_no_code || facts.code.is_none())
+            && self
+                .subcode
+                .is_none_or(|subcode| facts.subcode == Some(subcode))
+            && (!self.has_subcode || facts.subcode.is_some())
+            && self
+                .error_type
+                .is_none_or(|error_type| facts.error_type == Some(error_type))
+            && self.name.is_none_or(|name| facts.name == Some(name))
+            && self
+                .is_transient
+                .is_none_or(|is_transient| facts.is_transient == Some(is_transient))
+    }
+
+    /// How much a match says. Each property outweighs all that stand after it.
+    fn weight(&self) -> u32 {
+        let exact_code = self.code.is_some_and(|(first, last)| first == last);
+        let properties = [
+            self.subcode.is_some() || self.name.is_some(),
+            exact_code,
+            self.code.is_some(),
+            !self.endpoints.is_empty(),
+            self.error_type.is_some(),
+            self.has_subcode,
+            self.is_transient.is_some(),
+            self.status.is_some(),
+        ];
+        properties
+            .iter()
+            .fold(0, |weight, property| weight * 2 + u32::from(*property))
+    }
+}
+
+/// Finds the row.
+pub fn classify(facts: &Facts<'_>) -> ErrorKind {
+    let mut best = (0, ErrorKind::Unknown);
+    for row in SECTIONS.iter().flat_map(|(_, rows)| rows.iter()) {
+        for one in row.matches {
+            let weight = one.weight() + 1;
+            if weight > best.0 && one.fits(facts) {
+                best = (weight, row.kind);
+            }
+        }
+    }
+    best.1
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        match (self.code, self.subcode) {
+            (Some((first, last)), _) if first != last => parts.push(format!("{first} to {last}")),
+            (Some((code, _)), Some(subcode)) => parts.push(format!("{code} / {subcode}")),
+            (Some((code, _)), None) => parts.push(code.to_string()),
+            (None, Some(subcode)) => parts.push(format!("any / {subcode}")),
+            (None, None) => {}
+        }
+        if self.has_subcode {
+            parts.push("unlisted subcode".to_owned());
+        }
+        if let Some(name) = self.name {
+            parts.push(name.to_owned());
+        }
+        if let Some((first, last)) = self.status {
+            let range = if first == last {
+                first.to_string()
+            } else {
+                format!("{first} to {last}")
+            };
+            parts.push(format!("HTTP {range}"));
+        }
+        if self.has_no_code {
+            parts.push("no code".to_owned());
+        }
+        if let Some(error_type) = self.error_type {
+            parts.push(error_type.to_owned());
+        }
+        if let Some(is_transient) = self.is_transient {
+            parts.push(format!("is_transient {is_transient}"));
+        }
+        if !self.endpoints.is_empty() {
+            let names: Vec<&str> = self
+                .endpoints
+                .iter()
+                .map(|endpoint| endpoint.name())
+                .collect();
+            parts.push(format!("at {}", names.join(", ")));
+        }
+        match self.cause {
+            Cause::Answer => {}
+            Cause::Connection => parts.insert(0, "no or broken connection".to_owned()),
+            Cause::Timeout => parts.insert(0, "time is up".to_owned()),
+            Cause::Unreadable => parts.insert(0, "not readable".to_owned()),
+            Cause::TooLarge => parts.insert(0, "too large".to_owned()),
+            Cause::Redirect => parts.insert(0, "redirect".to_owned()),
+        }
+        formatter.write_str(&parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overlap(one: &Match, other: &Match) -> bool {
+        let both = |a: Option<(i64, i64)>, b: Option<(i64, i64)>| match (a, b) {
+            (Some(a), Some(b)) => a.0 <= b.1 && b.0 <= a.1,
+            _ => true,
+        };
+        let widen = |range: Option<(u16, u16)>| range.map(|(a, b)| (i64::from(a), i64::from(b)));
+        let same = |a: Option<&str>, b: Option<&str>| a.is_none() || b.is_none() || a == b;
+        one.cause == other.cause
+            && both(one.code, other.code)
+            && both(widen(one.status), widen(other.status))
+            && !(one.has_no_code && other.code.is_some() && other.subcode.is_none())
+            && !(other.has_no_code && one.code.is_some() && one.subcode.is_none())
+            && (one.subcode.is_none() || other.subcode.is_none() || one.subcode == other.subcode)
+            && same(one.error_type, other.error_type)
+            && same(one.name, other.name)
+            && (one.is_transient.is_none()
+                || other.is_transient.is_none()
+                || one.is_transient == other.is_transient)
+            && (one.endpoints.is_empty()
+                || other.endpoints.is_empty()
+                || one
+                    .endpoints
+                    .iter()
+                    .any(|endpoint| other.endpoints.contains(endpoint)))
+    }
+
+    #[test]
+    fn no_answer_fits_two_rows_equally_well() {
+        let all: Vec<(ErrorKind, &Match)> = SECTIONS
+            .iter()
+            .flat_map(|(_, rows)| rows.iter())
+            .flat_map(|row| row.matches.iter().map(|one| (row.kind, one)))
+            .collect();
+        for (index, (kind, one)) in all.iter().enumerate() {
+            for (other_kind, other) in &all[index + 1..] {
+                assert!(
+                    kind == other_kind || one.weight() != other.weight() || !overlap(one, other),
+                    "{kind:?} ({one}) and {other_kind:?} ({other})"
+                );
+            }
+        }
+    }
+}
