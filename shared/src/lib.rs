@@ -1,6 +1,22 @@
 //! What two functions need: configuration, the Graph client, stores, the vault, queues, schedules, the HTTP edge and
 //! telemetry. Nothing here knows a function, and nothing here knows the embedded AWS or the simulated Instagram.
 
+pub mod account;
+pub mod app;
+pub mod app_secrets;
+pub mod aws;
 pub mod clock;
+pub mod config;
+pub mod digest;
 pub mod graph;
+pub mod http;
+pub mod lambda;
+pub mod policy;
+pub mod schedules;
 pub mod secret;
+pub mod sync;
+pub mod table;
+pub mod tasks;
+pub mod telemetry;
+pub mod vault;
+pub mod verdict;

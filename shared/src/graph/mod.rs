@@ -20,6 +20,7 @@ pub mod wire;
 mod config;
 mod endpoint;
 mod object;
+mod proof;
 mod retry;
 mod transport;
 
@@ -33,5 +34,6 @@ pub use endpoint::Endpoint;
 pub use error::GraphError;
 pub use login::{AppCredentials, LongLivedToken, ShortLivedToken};
 pub use profile::{AccountType, Profile};
-pub use transport::{Answered, CallRecord, Graph, appsecret_proof};
+pub use proof::appsecret_proof;
+pub use transport::{Answered, CallRecord, Graph};
 pub use usage::{Figures, Usage};

@@ -8,7 +8,6 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
-use ring::hmac;
 use url::Url;
 
 use super::breaker::Breaker;
@@ -17,11 +16,12 @@ use super::config::{GraphConfig, GraphSetupError, LoginKind};
 use super::endpoint::Endpoint;
 use super::error::GraphError;
 use super::object::Object;
+use super::proof::appsecret_proof;
 use super::retry::wait_before_next_try;
 use super::usage::Usage;
 use super::wire;
 use crate::clock::Clock;
-use crate::secret::{AccessToken, Secret};
+use crate::secret::AccessToken;
 
 /// The client for Instagram's API. Build it once per cold start; copies share connections and breaker.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ pub(super) struct Call {
     endpoint: Endpoint,
     method: Method,
     url: Url,
-    bearer: Option<Secret>,
+    bearer: Option<AccessToken>,
     form: Option<String>,
     account: String,
 }
@@ -185,49 +185,46 @@ impl Graph {
             Err(error) => Err(error),
             Ok(()) => {
                 let tried = inner.send_with_tries(&call, &read, started, &mut tries);
-                let outcome = tokio::time::timeout(inner.config.timeout, tried)
+                tokio::time::timeout(inner.config.timeout, tried)
                     .await
-                    .unwrap_or_else(|_| Err(wire::without_answer(endpoint, Cause::Timeout)));
-                outcome.map_err(|error| (error, true))
+                    .unwrap_or_else(|_| Err(wire::without_answer(endpoint, Cause::Timeout)))
             }
         };
         let now = inner.clock.now();
-        let (outcome, was_sent) = match outcome {
-            Ok(answered) => (Ok(answered), true),
-            Err((error, was_sent)) => (Err(error), was_sent),
-        };
         let failure = outcome.as_ref().err();
-        let paused_from_now = was_sent
-            && inner
-                .breaker
-                .record(endpoint, account, failure.map(|error| error.kind), now);
+        let kind = failure.map(|error| error.kind);
+        let paused_from_now = tries > 0 && inner.breaker.record(endpoint, account, kind, now);
         log_what_an_operator_must_know(failure, paused_from_now);
         if let Some(hook) = &self.on_call {
+            let (http_status, usage) = match &outcome {
+                Ok((answered, status)) => (Some(*status), answered.usage),
+                Err(error) => (error.http_status, error.usage),
+            };
             hook(&CallRecord {
                 endpoint,
-                failure: failure.map(|error| error.kind),
-                http_status: failure.map_or(Some(200), |error| error.http_status),
+                failure: kind,
+                http_status,
                 fbtrace_id: failure.and_then(|error| error.fbtrace_id.clone()),
                 tries,
                 took: elapsed(started, now),
-                usage: outcome
-                    .as_ref()
-                    .map_or_else(|error| error.usage, |answered| answered.usage),
+                usage,
                 paused_from_now,
             });
         }
-        outcome
+        outcome.map(|(answered, _)| answered)
     }
 
-    fn admit(&self, endpoint: Endpoint, now: Timestamp) -> Result<(), (GraphError, bool)> {
+    fn admit(&self, endpoint: Endpoint, now: Timestamp) -> Result<(), GraphError> {
         if self.login != LoginKind::Instagram {
-            let error = GraphError::without_answer(endpoint, ErrorKind::UnsupportedLogin);
-            return Err((error, false));
+            return Err(GraphError::without_answer(
+                endpoint,
+                ErrorKind::UnsupportedLogin,
+            ));
         }
         self.inner.breaker.admit(endpoint, now).map_err(|wait| {
             let mut error = GraphError::without_answer(endpoint, ErrorKind::PausedByBreaker);
             error.retry_after = Some(wait);
-            (error, false)
+            error
         })
     }
 }
@@ -239,11 +236,14 @@ impl Inner {
         read: &impl Fn(Object) -> Option<T>,
         started: Timestamp,
         tries: &mut u32,
-    ) -> Result<Answered<T>, GraphError> {
+    ) -> Result<(Answered<T>, u16), GraphError> {
+        let invalid = || GraphError::without_answer(call.endpoint, ErrorKind::InvalidCall);
+        let request = self.request(call).ok_or_else(invalid)?;
         loop {
+            let request = request.try_clone().ok_or_else(invalid)?;
             *tries += 1;
-            let error = match self.send_once(call, read).await {
-                Ok(answered) => return Ok(answered),
+            let error = match self.send_once(call.endpoint, request, read).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let left = self
@@ -259,41 +259,40 @@ impl Inner {
 
     async fn send_once<T>(
         &self,
-        call: &Call,
+        endpoint: Endpoint,
+        request: reqwest::Request,
         read: &impl Fn(Object) -> Option<T>,
-    ) -> Result<Answered<T>, GraphError> {
-        let failed = |error: &reqwest::Error| wire::without_answer(call.endpoint, cause(error));
-        let request = self
-            .request(call)
-            .ok_or_else(|| GraphError::without_answer(call.endpoint, ErrorKind::InvalidCall))?;
+    ) -> Result<(Answered<T>, u16), GraphError> {
         // An error of reqwest's names the address, which may hold a token: only its class is looked at.
-        let mut response = self
-            .http
-            .execute(request)
-            .await
-            .map_err(|error| failed(&error))?;
+        let failed = |error: reqwest::Error| {
+            let cause = if error.is_timeout() {
+                Cause::Timeout
+            } else {
+                Cause::Connection
+            };
+            wire::without_answer(endpoint, cause)
+        };
+        let mut response = self.http.execute(request).await.map_err(failed)?;
         let status = response.status().as_u16();
         let headers: HeaderMap = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > self.config.max_body_bytes {
-                return Err(wire::without_answer(call.endpoint, Cause::TooLarge));
+                return Err(wire::without_answer(endpoint, Cause::TooLarge));
             }
             body.extend_from_slice(&chunk);
         }
-        let object = wire::parse_answer(call.endpoint, status, &headers, &body)?;
-        let value = read(object).ok_or_else(|| wire::unusable(call.endpoint, status, &headers))?;
-        Ok(Answered {
-            value,
-            usage: Usage::from_headers(&headers),
-        })
+        let object = wire::parse_answer(endpoint, status, &headers, &body)?;
+        let value = read(object).ok_or_else(|| wire::unusable(endpoint, status, &headers))?;
+        let usage = Usage::from_headers(&headers);
+        Ok((Answered { value, usage }, status))
     }
 
     fn request(&self, call: &Call) -> Option<reqwest::Request> {
         let mut url = call.url.clone();
         if let (Some(secret), Some(token)) = (&self.config.proof_secret, &call.bearer) {
             url.query_pairs_mut()
-                .append_pair("appsecret_proof", &proof(secret, token));
+                .append_pair("appsecret_proof", &appsecret_proof(secret, token));
         }
         let mut request = reqwest::Request::new(call.method.clone(), url);
         let headers = request.headers_mut();
@@ -340,7 +339,7 @@ impl Call {
 
     /// The token goes into the `Authorization` header, and tells accounts apart.
     pub(super) fn bearer(mut self, token: &AccessToken) -> Self {
-        self.bearer = Some(Secret::new(token.expose()));
+        self.bearer = Some(token.clone());
         self.account(token.expose())
     }
 
@@ -357,22 +356,6 @@ impl Call {
     }
 }
 
-/// `appsecret_proof`: shows that a token is used by the app that it was made for.
-///
-/// Meta's page: "Secure Graph API Calls". For `graph.facebook.com`; see [`GraphConfig::proof_secret`].
-pub fn appsecret_proof(app_secret: &Secret, token: &AccessToken) -> String {
-    proof(app_secret, &Secret::new(token.expose()))
-}
-
-fn proof(app_secret: &Secret, token: &Secret) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, app_secret.expose().as_bytes());
-    let tag = hmac::sign(&key, token.expose().as_bytes());
-    tag.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 /// Unknown errors and pauses are what nobody reads from a caller's log line.
 fn log_what_an_operator_must_know(failure: Option<&GraphError>, paused_from_now: bool) {
     let Some(error) = failure else { return };
@@ -380,14 +363,6 @@ fn log_what_an_operator_must_know(failure: Option<&GraphError>, paused_from_now:
         tracing::error!(error = %error, "many accounts failed alike: calls of this kind pause");
     } else if error.kind == ErrorKind::Unknown {
         tracing::warn!(error = %error, "an error of Instagram's that the catalogue does not know");
-    }
-}
-
-fn cause(error: &reqwest::Error) -> Cause {
-    if error.is_timeout() {
-        Cause::Timeout
-    } else {
-        Cause::Connection
     }
 }
 

@@ -178,6 +178,7 @@ impl Match {
     /// How much a match says. Each property outweighs all that stand after it.
     fn weight(&self) -> u32 {
         let exact_code = self.code.is_some_and(|(first, last)| first == last);
+        let exact_status = self.status.is_some_and(|(first, last)| first == last);
         let properties = [
             self.subcode.is_some() || self.name.is_some(),
             exact_code,
@@ -185,6 +186,7 @@ impl Match {
             !self.endpoints.is_empty(),
             self.error_type.is_some(),
             self.has_subcode,
+            exact_status,
             self.is_transient.is_some(),
             self.status.is_some(),
         ];

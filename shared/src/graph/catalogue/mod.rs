@@ -121,18 +121,23 @@ impl Row {
     ///
     /// What a person or one account's own limits bring about says nothing about others.
     pub fn may_be_app_wide(&self) -> bool {
-        let is_about_the_token = matches!(
+        let is_about_access = matches!(
             self.effect,
-            AccountEffect::TokenSuspect | AccountEffect::TokenDead | AccountEffect::Revoked
+            AccountEffect::TokenSuspect
+                | AccountEffect::TokenDead
+                | AccountEffect::Revoked
+                | AccountEffect::MissingPermission
         );
-        let is_about_the_app = matches!(self.who, Who::Operator | Who::Developer);
+        let is_about_the_app = matches!(self.who, Who::Operator | Who::Developer)
+            // An app that lost its access level is refused in the same words as one person without a role.
+            || self.kind == ErrorKind::NoRoleOnApp;
         let is_about_instagram = self.who == Who::Nobody
             && self.effect == AccountEffect::None
             && matches!(
                 self.retry,
                 Retry::AtOnce | Retry::AfterSeconds(_) | Retry::WhenHeaderSays
             );
-        is_about_the_token || is_about_the_app || is_about_instagram
+        is_about_access || is_about_the_app || is_about_instagram
     }
 }
 

@@ -328,8 +328,7 @@ pub(super) const LIMITS: &[Row] = &[
             Match::code(613),
             Match::code(613).sub(1996),
             Match::codes(80_000, 80_014),
-            Match::status(429, 429),
-            Match::status(429, 429).at(CODE),
+            Match::cause(Cause::Answer).http(429, 429),
         ],
     },
     Row {

@@ -1,0 +1,432 @@
+//! The account: one Instagram professional account, connected to one company.
+//!
+//! [`Account`] is what is stored, [`AccountView`] what a caller sees. Status changes go through the methods here, so
+//! that every one leaves the record consistent.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::{AccountType, LoginKind, Profile};
+use crate::policy;
+
+/// The only platform so far; records name it so that others can join.
+pub const PLATFORM: &str = "instagram";
+
+/// What state an account is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Works.
+    Active,
+    /// Its token ran out or was declared dead: a person must connect it again.
+    TokenExpired,
+    /// The person removed the app on Instagram.
+    Revoked,
+    /// A user of the company disconnected it.
+    Disconnected,
+    /// Instagram takes no calls for it until a stated time.
+    RateLimited,
+    /// Something else keeps it from working; `statusReason` says what and who must act.
+    Error,
+}
+
+impl Status {
+    /// The status as the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::TokenExpired => "token_expired",
+            Status::Revoked => "revoked",
+            Status::Disconnected => "disconnected",
+            Status::RateLimited => "rate_limited",
+            Status::Error => "error",
+        }
+    }
+
+    /// Reads the API's spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            Status::Active,
+            Status::TokenExpired,
+            Status::Revoked,
+            Status::Disconnected,
+            Status::RateLimited,
+            Status::Error,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == text)
+    }
+}
+
+/// How it stands with an account's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenStatus {
+    /// More than ten days left.
+    Valid,
+    /// Ten days or less left.
+    Expiring,
+    /// Ran out.
+    Expired,
+    /// Declared dead by Instagram, or destroyed by us.
+    Revoked,
+    /// No expiry is known.
+    Unknown,
+}
+
+/// Why something about an account failed last, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable code, from the error catalogue or ours.
+    pub code: String,
+    /// A sentence for a person.
+    pub message: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// Usage of Instagram's rate limits, as its last answer told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rate {
+    /// Percent used, 100 and more means blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_percent: Option<u32>,
+    /// Until when Instagram takes no calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked_until: Option<Timestamp>,
+}
+
+/// The stored record of an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// UUID, ours.
+    pub id: String,
+    /// The company it belongs to; from the caller's JWT.
+    pub company: String,
+    /// The user who connected it first.
+    pub created_by: String,
+    /// Always [`PLATFORM`].
+    pub platform: String,
+    /// Which login its token came from.
+    pub login: LoginKind,
+    /// Instagram's professional account id, digits.
+    pub platform_account_id: String,
+    /// Instagram's id of the account within our app, digits: Meta's callbacks may name it.
+    pub app_scoped_id: String,
+    /// Without `@`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The company's own name for it; Instagram's name until someone sets one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Instagram's name of the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Meta's CDN; it expires, so it is read again with each sync.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile_picture_url: Option<String>,
+    /// As on the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub biography: Option<String>,
+    /// As on the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    /// Followers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follower_count: Option<u64>,
+    /// Accounts followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub following_count: Option<u64>,
+    /// Media published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_count: Option<u64>,
+    /// Business or creator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_type: Option<String>,
+    /// Absent: the API with Instagram Login does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_verified: Option<bool>,
+    /// Only with the Facebook login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facebook_page_id: Option<String>,
+    /// The company's customer that it is assigned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// What state it is in.
+    pub status: Status,
+    /// Why: a stable code and a sentence. Absent while active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<Failure>,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+    /// Scopes that were asked for and not granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_scopes: Vec<String>,
+    /// When it was connected, last time.
+    pub connected_at: Timestamp,
+    /// When its token runs out; absent once the token is destroyed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_expires_at: Option<Timestamp>,
+    /// When its token was refreshed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_token_refresh_at: Option<Timestamp>,
+    /// Why the last refresh failed; absent after one that worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_token_refresh_error: Option<Failure>,
+    /// When Instagram first doubted the token without a terminal answer: one of two signals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_suspect_since: Option<Timestamp>,
+    /// When the person removed the app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deauthorized_at: Option<Timestamp>,
+    /// When its profile was read last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sync_at: Option<Timestamp>,
+    /// Why the last sync failed; absent after one that worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// Instagram's rate limits.
+    #[serde(default)]
+    pub rate: Rate,
+    /// Webhook fields it is subscribed to; empty when the subscription has not worked yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhook_fields: Vec<String>,
+    /// Rises with each token: the fence of the vault.
+    pub token_generation: u64,
+    /// The vault's page that holds its token; absent once the token is destroyed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_page: Option<String>,
+    /// Rises with each (re)connect: what was begun for an earlier connection stops.
+    pub connection_generation: u64,
+    /// Rises with each write: the condition of every write.
+    pub version: u64,
+    /// When the record was made.
+    pub created_at: Timestamp,
+    /// When the record was written last.
+    pub updated_at: Timestamp,
+}
+
+impl Account {
+    /// Takes over what Instagram says about the account.
+    pub fn apply_profile(&mut self, profile: &Profile) {
+        if self.display_name.is_none() || self.display_name == self.name {
+            self.display_name.clone_from(&profile.name);
+        }
+        self.username.clone_from(&profile.username);
+        self.name.clone_from(&profile.name);
+        self.profile_picture_url
+            .clone_from(&profile.profile_picture_url);
+        self.biography.clone_from(&profile.biography);
+        self.website.clone_from(&profile.website);
+        self.follower_count = profile.followers_count;
+        self.following_count = profile.follows_count;
+        self.media_count = profile.media_count;
+        self.account_type = profile.account_type.as_ref().map(account_type_name);
+    }
+
+    /// Whether it has a token that we may use.
+    pub fn is_connected(&self) -> bool {
+        self.token_page.is_some()
+    }
+
+    /// How it stands with the token at `now`.
+    pub fn token_status(&self, now: Timestamp) -> TokenStatus {
+        match self.status {
+            Status::Revoked | Status::Disconnected => return TokenStatus::Revoked,
+            Status::TokenExpired => return TokenStatus::Expired,
+            _ => {}
+        }
+        match self.token_expires_at {
+            None => TokenStatus::Unknown,
+            Some(expiry) if expiry <= now => TokenStatus::Expired,
+            Some(_) if self.needs_refresh(now) => TokenStatus::Expiring,
+            Some(_) => TokenStatus::Valid,
+        }
+    }
+
+    /// Whether ten days or less are left.
+    pub fn needs_refresh(&self, now: Timestamp) -> bool {
+        self.token_expires_at
+            .is_some_and(|expiry| expiry.duration_since(now) <= policy::REFRESH_BEFORE_EXPIRY)
+    }
+
+    /// The status at `now`: a token runs out by itself, and a rate limit ends by itself. The filters of
+    /// `table::accounts` say the same in DynamoDB's words.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        let expired = self.token_expires_at.is_some_and(|expiry| expiry <= now);
+        let blocked = self.rate.blocked_until.is_some_and(|until| until > now);
+        match self.status {
+            Status::Active | Status::RateLimited | Status::Error if expired => Status::TokenExpired,
+            Status::RateLimited if !blocked => Status::Active,
+            status => status,
+        }
+    }
+
+    /// The reason that goes with [`Account::status_at`].
+    pub fn status_reason_at(&self, now: Timestamp) -> Option<Failure> {
+        let status = self.status_at(now);
+        if status == self.status {
+            return self.status_reason.clone();
+        }
+        match (status, self.token_expires_at) {
+            (Status::TokenExpired, Some(expiry)) => Some(Failure {
+                code: "token_expired".into(),
+                message: "The connection to Instagram ran out. Connect the account again.".into(),
+                at: expiry,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Ends a state that a working call disproves: Instagram answered with this token.
+    pub fn mark_working(&mut self) {
+        self.token_suspect_since = None;
+        if matches!(
+            self.status,
+            Status::Error | Status::RateLimited | Status::TokenExpired
+        ) {
+            self.status = Status::Active;
+        }
+        if self.status == Status::Active {
+            self.status_reason = None;
+            self.rate.blocked_until = None;
+        }
+    }
+
+    /// Removes every trace of a token from the record: the vault has destroyed it.
+    pub fn clear_token(&mut self) {
+        self.token_page = None;
+        self.token_expires_at = None;
+        self.token_suspect_since = None;
+    }
+
+    /// How much of the token's life is left at `now`.
+    pub fn token_time_left(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.token_expires_at
+            .map(|expiry| expiry.duration_since(now))
+    }
+}
+
+fn account_type_name(kind: &AccountType) -> String {
+    match kind {
+        AccountType::Business => "business".into(),
+        AccountType::Creator => "creator".into(),
+        AccountType::Personal => "personal".into(),
+        AccountType::Other(text) => text.to_lowercase(),
+    }
+}
+
+/// What a caller sees of an account: never the company, the token's data or the version.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountView {
+    /// UUID, ours.
+    pub id: String,
+    /// `instagram`.
+    pub platform: String,
+    /// Which login its token came from.
+    pub login: LoginKind,
+    /// Instagram's professional account id, digits.
+    pub platform_account_id: String,
+    /// Without `@`.
+    pub username: Option<String>,
+    /// The company's own name for it, or Instagram's.
+    pub display_name: Option<String>,
+    /// Meta's CDN; it expires.
+    pub profile_picture_url: Option<String>,
+    /// As on the profile.
+    pub biography: Option<String>,
+    /// As on the profile.
+    pub website: Option<String>,
+    /// Followers.
+    pub follower_count: Option<u64>,
+    /// Accounts followed.
+    pub following_count: Option<u64>,
+    /// Media published.
+    pub media_count: Option<u64>,
+    /// `business` or `creator`.
+    pub account_type: Option<String>,
+    /// `null` where Instagram does not tell.
+    pub is_verified: Option<bool>,
+    /// Only with the Facebook login.
+    pub facebook_page_id: Option<String>,
+    /// The company's customer that it is assigned to.
+    pub client_id: Option<String>,
+    /// What state it is in.
+    pub status: Status,
+    /// Why; `null` while active.
+    pub status_reason: Option<Failure>,
+    /// How it stands with the token.
+    pub token_status: TokenStatus,
+    /// Whether ten days or less are left.
+    pub needs_refresh: bool,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+    /// Scopes that were asked for and not granted.
+    pub missing_scopes: Vec<String>,
+    /// When it was connected, last time.
+    pub connected_at: Timestamp,
+    /// When its token runs out.
+    pub token_expires_at: Option<Timestamp>,
+    /// When its token was refreshed last.
+    pub last_token_refresh_at: Option<Timestamp>,
+    /// Why the last refresh failed.
+    pub last_token_refresh_error: Option<Failure>,
+    /// When the person removed the app.
+    pub deauthorized_at: Option<Timestamp>,
+    /// When its profile was read last.
+    pub last_sync_at: Option<Timestamp>,
+    /// Why the last sync failed.
+    pub error: Option<Failure>,
+    /// Instagram's rate limits.
+    pub rate: Rate,
+    /// Webhook fields it is subscribed to.
+    pub webhook_fields: Vec<String>,
+    /// When the record was made.
+    pub created_at: Timestamp,
+    /// When the record was written last.
+    pub updated_at: Timestamp,
+}
+
+impl AccountView {
+    /// What a caller sees of `account` at `now`.
+    pub fn new(account: Account, now: Timestamp) -> Self {
+        Self {
+            status: account.status_at(now),
+            status_reason: account.status_reason_at(now),
+            token_status: account.token_status(now),
+            needs_refresh: account.needs_refresh(now),
+            id: account.id,
+            platform: account.platform,
+            login: account.login,
+            platform_account_id: account.platform_account_id,
+            username: account.username,
+            display_name: account.display_name,
+            profile_picture_url: account.profile_picture_url,
+            biography: account.biography,
+            website: account.website,
+            follower_count: account.follower_count,
+            following_count: account.following_count,
+            media_count: account.media_count,
+            account_type: account.account_type,
+            is_verified: account.is_verified,
+            facebook_page_id: account.facebook_page_id,
+            client_id: account.client_id,
+            scopes: account.scopes,
+            missing_scopes: account.missing_scopes,
+            connected_at: account.connected_at,
+            token_expires_at: account.token_expires_at,
+            last_token_refresh_at: account.last_token_refresh_at,
+            last_token_refresh_error: account.last_token_refresh_error,
+            deauthorized_at: account.deauthorized_at,
+            last_sync_at: account.last_sync_at,
+            error: account.error,
+            rate: account.rate,
+            webhook_fields: account.webhook_fields,
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+        }
+    }
+}

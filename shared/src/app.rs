@@ -1,0 +1,76 @@
+//! What a function is made of: built once per cold start, shared by every request and task.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::app_secrets::{AppSecrets, AppSecretsSource};
+use crate::aws::{Aws, AwsError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::graph::{Graph, GraphSetupError};
+use crate::schedules::Schedules;
+use crate::table::Table;
+use crate::tasks::Queue;
+use crate::telemetry;
+use crate::vault::Vault;
+
+/// Everything that a request or task works with.
+pub struct App {
+    /// What the function was told from outside.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Instagram.
+    pub graph: Graph,
+    /// Records.
+    pub table: Table,
+    /// Tokens.
+    pub vault: Vault,
+    /// Schedules.
+    pub schedules: Schedules,
+    /// The accounts' queue.
+    pub queue: Queue,
+    app_secrets: AppSecretsSource,
+}
+
+impl App {
+    /// Puts a function's parts together; no call is made.
+    pub fn new(config: Config, clock: Clock) -> Result<Arc<Self>, GraphSetupError> {
+        let aws = Aws::new(&config.aws);
+        let graph = Graph::new(config.graph.clone(), clock.clone())?.on_call(|call| {
+            for _ in 0..call.tries {
+                telemetry::count_graph_call();
+            }
+            if call.paused_from_now {
+                tracing::error!(
+                    event = "graph_paused",
+                    endpoint = call.endpoint.name(),
+                    failure = call.failure.map_or("", |kind| kind.code()),
+                    "many accounts met the same error: calls of this kind pause, no account changes its status"
+                );
+            }
+        });
+        let table = Table::new(aws.dynamodb, config.aws.table.clone());
+        Ok(Arc::new(Self {
+            graph,
+            vault: Vault::new(aws.secrets.clone(), table.clone(), config.vault.clone()),
+            schedules: Schedules::new(aws.scheduler, &config.aws),
+            queue: Queue::new(aws.sqs, config.aws.queue_url.clone()),
+            app_secrets: AppSecretsSource::new(aws.secrets, config.aws.app_secret_id.clone()),
+            table,
+            config,
+            clock,
+        }))
+    }
+
+    /// App ids and app secrets, cached.
+    pub async fn app_secrets(&self) -> Result<Arc<AppSecrets>, AwsError> {
+        self.app_secrets.get(self.clock.now()).await
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("App").finish_non_exhaustive()
+    }
+}

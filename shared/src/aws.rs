@@ -1,0 +1,220 @@
+//! Clients for AWS's services, built once per cold start.
+//!
+//! The SDK's configuration is put together by hand: Lambda's variables name the Region and the credentials, one HTTP
+//! connector serves all clients, and the roots of Amazon's certificate authorities are part of the binary. The
+//! default chain would cost tens of milliseconds of CPU at each cold start.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Intercept, Region, RuntimeComponents, SharedHttpClient, SharedInterceptor,
+    interceptors::BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+
+use crate::config::AwsConfig;
+use crate::telemetry;
+
+/// Amazon's roots: <https://www.amazontrust.com/repository/>.
+const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
+
+/// One client per service, all over the same connector.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    /// Records.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The app's secret and the token pages.
+    pub secrets: aws_sdk_secretsmanager::Client,
+    /// Tasks.
+    pub sqs: aws_sdk_sqs::Client,
+    /// Schedules.
+    pub scheduler: aws_sdk_scheduler::Client,
+}
+
+impl Aws {
+    /// Builds the clients; no call is made.
+    pub fn new(config: &AwsConfig) -> Self {
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(config.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))
+            .http_client(http_client())
+            .sleep_impl(TokioSleep::new())
+            .time_source(SystemTimeSource::new())
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(4)
+                    .with_initial_backoff(Duration::from_millis(50))
+                    .with_max_backoff(Duration::from_secs(1)),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(2))
+                    .operation_attempt_timeout(Duration::from_secs(5))
+                    .operation_timeout(Duration::from_secs(12))
+                    .build(),
+            )
+            .build();
+        let endpoint = |service: &str| {
+            let url = config
+                .endpoint_of
+                .get(service)
+                .or(config.endpoint.as_ref())?;
+            Some(url.as_str().trim_end_matches('/').to_owned())
+        };
+        let counter = SharedInterceptor::new(CountCalls);
+
+        let mut dynamodb =
+            aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(counter.clone());
+        dynamodb.set_endpoint_url(endpoint("DYNAMODB"));
+        let mut secrets =
+            aws_sdk_secretsmanager::config::Builder::from(&sdk).interceptor(counter.clone());
+        secrets.set_endpoint_url(endpoint("SECRETS_MANAGER"));
+        let mut sqs = aws_sdk_sqs::config::Builder::from(&sdk).interceptor(counter.clone());
+        sqs.set_endpoint_url(endpoint("SQS"));
+        let mut scheduler = aws_sdk_scheduler::config::Builder::from(&sdk).interceptor(counter);
+        scheduler.set_endpoint_url(endpoint("SCHEDULER"));
+
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            scheduler: aws_sdk_scheduler::Client::from_conf(scheduler.build()),
+        }
+    }
+}
+
+/// One connector, whichever client asks: the SDK would otherwise build one for each.
+fn http_client() -> SharedHttpClient {
+    let roots = TrustStore::empty()
+        .with_native_roots(false)
+        .with_pem_certificate(AMAZON_ROOTS);
+    let context = TlsContext::builder().with_trust_store(roots).build();
+    let connector: OnceLock<SharedHttpConnector> = OnceLock::new();
+    http_client_fn(move |settings, components| {
+        connector
+            .get_or_init(|| {
+                let mut builder =
+                    Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
+                if let Ok(context) = &context {
+                    builder = builder.tls_context(context.clone());
+                }
+                builder.set_connector_settings(Some(settings.clone()));
+                builder.set_sleep_impl(components.sleep_impl());
+                SharedHttpConnector::new(builder.build())
+            })
+            .clone()
+    })
+}
+
+/// Counts each attempt for the log line of the request or task that made it.
+#[derive(Debug)]
+struct CountCalls;
+
+impl Intercept for CountCalls {
+    fn name(&self) -> &'static str {
+        "CountCalls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        telemetry::count_aws_call();
+        Ok(())
+    }
+}
+
+/// Whether an SDK error is the service's own word `code`.
+pub fn is_code<E, R>(error: &aws_sdk_dynamodb::error::SdkError<E, R>, code: &str) -> bool
+where
+    E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
+{
+    error.as_service_error().and_then(|service| service.code()) == Some(code)
+}
+
+/// An AWS call that failed: which one, and the service's code. Never a value that was sent.
+#[derive(Clone, Debug)]
+pub struct AwsError(Arc<AwsErrorParts>);
+
+#[derive(Debug)]
+struct AwsErrorParts {
+    operation: &'static str,
+    code: String,
+    throttled: bool,
+}
+
+impl AwsError {
+    /// Keeps what may be told of an SDK error.
+    pub fn new<E, R>(
+        operation: &'static str,
+        error: &aws_sdk_dynamodb::error::SdkError<E, R>,
+    ) -> Self
+    where
+        E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
+    {
+        use aws_sdk_dynamodb::error::SdkError;
+        let code = match error {
+            SdkError::ServiceError(service) => {
+                service.err().code().unwrap_or("unnamed error").to_owned()
+            }
+            SdkError::TimeoutError(_) => "timeout".to_owned(),
+            SdkError::DispatchFailure(_) => "no connection".to_owned(),
+            SdkError::ResponseError(_) => "unreadable answer".to_owned(),
+            _ => "request not built".to_owned(),
+        };
+        let throttled = [
+            "Throttl",
+            "ProvisionedThroughput",
+            "RequestLimit",
+            "TooManyRequests",
+        ]
+        .iter()
+        .any(|word| code.contains(word));
+        Self(Arc::new(AwsErrorParts {
+            operation,
+            code,
+            throttled,
+        }))
+    }
+
+    /// A value that a service returned and that we cannot read.
+    pub fn unreadable(operation: &'static str, what: &str) -> Self {
+        Self(Arc::new(AwsErrorParts {
+            operation,
+            code: what.to_owned(),
+            throttled: false,
+        }))
+    }
+
+    /// The service's code, or our word for a failure without one.
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// Whether the service asked for fewer calls.
+    pub fn is_throttle(&self) -> bool {
+        self.0.throttled
+    }
+}
+
+impl std::fmt::Display for AwsError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} failed: {}", self.0.operation, self.0.code)
+    }
+}
+
+impl std::error::Error for AwsError {}

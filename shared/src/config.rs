@@ -1,0 +1,641 @@
+//! The one place that reads the environment.
+//!
+//! [`Config::from_environment`] reads every variable once per cold start and reports all that is wrong in one message,
+//! so that a wrong deployment fails at its start and not at its first request. [`VARIABLES`] lists every variable; the
+//! README's table is checked against it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use url::Url;
+
+use crate::graph::GraphConfig;
+
+/// A variable that this project reads: its name, its default (`None`: it must be set) and what it is for.
+pub struct Variable {
+    /// The variable's name.
+    pub name: &'static str,
+    /// What holds when it is not set; an empty text means "nothing", `None` that it must be set.
+    pub default: Option<&'static str>,
+    /// What it is for, in one sentence.
+    pub purpose: &'static str,
+}
+
+const fn variable(
+    name: &'static str,
+    default: Option<&'static str>,
+    purpose: &'static str,
+) -> Variable {
+    Variable {
+        name,
+        default,
+        purpose,
+    }
+}
+
+/// Every variable that a function reads, but for those that Lambda itself sets.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        "INSTAGRAM_MODE",
+        Some("production"),
+        "`development` or `production`: in development, pages explain that a person needs a role on the Meta app, and \
+         addresses on this machine may use plain HTTP",
+    ),
+    variable(
+        "INSTAGRAM_API_VERSION",
+        Some("v26.0"),
+        "Version segment of every Graph call",
+    ),
+    variable(
+        "INSTAGRAM_SCOPES",
+        Some(
+            "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_comments,instagram_business_manage_messages,instagram_business_manage_insights",
+        ),
+        "Scopes that a login asks for, separated by commas; `instagram_business_basic` must be among them",
+    ),
+    variable(
+        "INSTAGRAM_REDIRECT_URI",
+        None,
+        "Address of `GET /instagram/callback`, exactly as registered in Meta's dashboard",
+    ),
+    variable(
+        "INSTAGRAM_RETURN_TO",
+        None,
+        "Addresses to which a login may return, separated by commas: an origin allows every path on it, an address \
+         with a path only itself. The first one is used when a login names none",
+    ),
+    variable(
+        "INSTAGRAM_WEBHOOK_FIELDS",
+        Some(
+            "comments,live_comments,messages,message_reactions,messaging_postbacks,messaging_referral,messaging_seen",
+        ),
+        "Webhook fields that each account is subscribed to when it connects",
+    ),
+    variable(
+        "INSTAGRAM_AUTHORIZE_URL",
+        Some("https://www.instagram.com"),
+        "Meta's host of the consent window",
+    ),
+    variable(
+        "INSTAGRAM_TOKEN_URL",
+        Some("https://api.instagram.com"),
+        "Meta's host of the code exchange",
+    ),
+    variable(
+        "INSTAGRAM_GRAPH_URL",
+        Some("https://graph.instagram.com"),
+        "Meta's host of every other call",
+    ),
+    variable(
+        "GRAPH_TIMEOUT_MS",
+        Some("10000"),
+        "Total time of one Graph call with its retries, milliseconds",
+    ),
+    variable(
+        "GRAPH_BODY_LIMIT",
+        Some("5000000"),
+        "Largest answer of Meta's that is read, bytes",
+    ),
+    variable(
+        "APP_SECRET_ID",
+        None,
+        "Name or ARN of the secret with the app ids and app secrets",
+    ),
+    variable("TABLE_NAME", None, "The DynamoDB table"),
+    variable(
+        "ACCOUNT_QUEUE_URL",
+        None,
+        "Address of the queue that takes the accounts' tasks",
+    ),
+    variable(
+        "ACCOUNT_QUEUE_ARN",
+        None,
+        "ARN of the same queue, as the schedules' target",
+    ),
+    variable(
+        "SCHEDULE_GROUP",
+        None,
+        "The EventBridge Scheduler group of the accounts' schedules",
+    ),
+    variable(
+        "SCHEDULE_ROLE_ARN",
+        None,
+        "Role with which EventBridge Scheduler sends to the queue",
+    ),
+    variable(
+        "VAULT_PREFIX",
+        Some("instagram/tokens"),
+        "Prefix of the names of the secrets that hold token pages",
+    ),
+    variable(
+        "VAULT_PAGE_SIZE",
+        Some("64"),
+        "Accounts whose tokens share one secret, 1 to 100; 1 gives one secret per account",
+    ),
+    variable(
+        "VAULT_OPEN_PAGES",
+        Some("4"),
+        "Pages over which new accounts are dealt, 1 to 16",
+    ),
+    variable(
+        "COMPANY_CLAIM",
+        Some("custom:company"),
+        "Claim of the JWT that names the company; `sub` where it is absent",
+    ),
+    variable(
+        "ROLE_CLAIM",
+        Some("role"),
+        "Claim of the JWT that names the role; `admin` where it is absent",
+    ),
+    variable(
+        "REQUEST_BODY_LIMIT",
+        Some("65536"),
+        "Largest request body that the API accepts, bytes",
+    ),
+    variable(
+        "LOG_LEVEL",
+        Some("info"),
+        "`error`, `warn`, `info` or `debug`",
+    ),
+    variable(
+        "AWS_ENDPOINT_URL",
+        Some(""),
+        "Address of an AWS emulator for all services; empty for AWS itself",
+    ),
+];
+
+/// Everything that a function is told from outside.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The Instagram app and its login.
+    pub instagram: InstagramConfig,
+    /// How Meta's API is called.
+    pub graph: GraphConfig,
+    /// Where AWS is, and the names of our resources there.
+    pub aws: AwsConfig,
+    /// How tokens are kept.
+    pub vault: VaultConfig,
+    /// Callers of the HTTP API.
+    pub api: ApiConfig,
+    /// The least severe log line that is written.
+    pub log_level: tracing::Level,
+}
+
+/// The Instagram app and its login.
+#[derive(Clone, Debug)]
+pub struct InstagramConfig {
+    /// Whether the Meta app is still in development.
+    pub mode: Mode,
+    /// Scopes that a login asks for.
+    pub scopes: Vec<String>,
+    /// Address of the callback, exactly as registered with Meta: a text, since Meta compares it byte by byte.
+    pub redirect_uri: String,
+    /// Addresses to which a login may return; never empty.
+    pub return_to: Vec<Url>,
+    /// Webhook fields that each account is subscribed to.
+    pub webhook_fields: Vec<String>,
+}
+
+/// Whether the Meta app is still in development.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only people with a role on the app can connect.
+    Development,
+    /// The app is live.
+    Production,
+}
+
+/// Where AWS is, and the names of our resources there.
+#[derive(Clone, Debug)]
+pub struct AwsConfig {
+    /// The Region of every resource.
+    pub region: String,
+    /// Credentials of the function's role, as Lambda hands them over.
+    pub credentials: Credentials,
+    /// An emulator's address for all services.
+    pub endpoint: Option<Url>,
+    /// An emulator's address for one service, by the service's name in `AWS_ENDPOINT_URL_<NAME>`.
+    pub endpoint_of: BTreeMap<&'static str, Url>,
+    /// The DynamoDB table.
+    pub table: String,
+    /// The secret with app ids and app secrets.
+    pub app_secret_id: String,
+    /// The accounts' queue.
+    pub queue_url: String,
+    /// The same queue, as the schedules' target.
+    pub queue_arn: String,
+    /// The accounts' schedules.
+    pub schedule_group: String,
+    /// The role with which schedules send.
+    pub schedule_role_arn: String,
+}
+
+/// How tokens are kept.
+#[derive(Clone, Debug)]
+pub struct VaultConfig {
+    /// Prefix of the secrets' names.
+    pub prefix: String,
+    /// Accounts to a page.
+    pub page_size: usize,
+    /// Pages over which new accounts are dealt.
+    pub open_pages: usize,
+}
+
+/// Callers of the HTTP API.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Claim that names the company.
+    pub company_claim: String,
+    /// Claim that names the role.
+    pub role_claim: String,
+    /// Largest request body, bytes.
+    pub body_limit: usize,
+}
+
+/// Everything that is wrong with the environment, in one message.
+#[derive(Debug)]
+pub struct ConfigError {
+    problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "the configuration is not usable: {}",
+            self.problems.join("; ")
+        )
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Services whose emulator may stand at an address of its own.
+const SERVICES: &[&str] = &["DYNAMODB", "SECRETS_MANAGER", "SQS", "SCHEDULER"];
+
+impl Config {
+    /// Reads the environment of this process.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(&std::env::vars().collect())
+    }
+
+    /// Reads the given variables: every problem is reported, not only the first.
+    pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader {
+            variables,
+            problems: Vec::new(),
+        };
+        let mode = match reader.text("INSTAGRAM_MODE").as_str() {
+            "development" => Mode::Development,
+            "production" => Mode::Production,
+            _ => {
+                reader.problem("INSTAGRAM_MODE must be `development` or `production`");
+                Mode::Production
+            }
+        };
+        let config = Self {
+            instagram: InstagramConfig {
+                mode,
+                scopes: reader.scopes(),
+                redirect_uri: reader.address("INSTAGRAM_REDIRECT_URI").0,
+                return_to: reader.return_to(),
+                webhook_fields: reader.list("INSTAGRAM_WEBHOOK_FIELDS"),
+            },
+            graph: reader.graph(),
+            aws: reader.aws(),
+            vault: VaultConfig {
+                prefix: reader.text("VAULT_PREFIX"),
+                page_size: reader.number("VAULT_PAGE_SIZE", 1, 100),
+                open_pages: reader.number("VAULT_OPEN_PAGES", 1, 16),
+            },
+            api: ApiConfig {
+                company_claim: reader.text("COMPANY_CLAIM"),
+                role_claim: reader.text("ROLE_CLAIM"),
+                body_limit: reader.number("REQUEST_BODY_LIMIT", 1024, 6_000_000),
+            },
+            log_level: reader.log_level(),
+        };
+        if reader.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError {
+                problems: reader.problems,
+            })
+        }
+    }
+}
+
+struct Reader<'a> {
+    variables: &'a BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, text: impl Into<String>) {
+        self.problems.push(text.into());
+    }
+
+    fn given(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|text| !text.trim().is_empty())
+    }
+
+    /// The variable's text or its default; a missing one without default is a problem.
+    fn text(&mut self, name: &'static str) -> String {
+        if let Some(text) = self.given(name) {
+            return text.trim().to_owned();
+        }
+        let known = VARIABLES.iter().find(|variable| variable.name == name);
+        match known.and_then(|variable| variable.default) {
+            Some(default) => default.to_owned(),
+            None => {
+                self.problem(format!("{name} is not set"));
+                String::new()
+            }
+        }
+    }
+
+    fn list(&mut self, name: &'static str) -> Vec<String> {
+        let text = self.text(name);
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
+        &mut self,
+        name: &'static str,
+        least: T,
+        most: T,
+    ) -> T {
+        match self.text(name).parse::<T>() {
+            Ok(number) if number >= least && number <= most => number,
+            _ => {
+                self.problem(format!(
+                    "{name} must be a whole number from {least} to {most}"
+                ));
+                least
+            }
+        }
+    }
+
+    fn scopes(&mut self) -> Vec<String> {
+        let scopes = self.list("INSTAGRAM_SCOPES");
+        if !scopes
+            .iter()
+            .any(|scope| scope == "instagram_business_basic")
+        {
+            self.problem(
+                "INSTAGRAM_SCOPES must hold `instagram_business_basic`: every call needs it",
+            );
+        }
+        scopes
+    }
+
+    fn log_level(&mut self) -> tracing::Level {
+        let text = self.text("LOG_LEVEL");
+        text.parse().unwrap_or_else(|_| {
+            self.problem("LOG_LEVEL must be `error`, `warn`, `info` or `debug`");
+            tracing::Level::INFO
+        })
+    }
+
+    /// An absolute address over HTTPS, or over HTTP on this machine; as it was written, and parsed.
+    fn address(&mut self, name: &'static str) -> (String, Url) {
+        let text = self.text(name);
+        let url = if text.is_empty() {
+            None
+        } else {
+            self.checked_address(name, &text)
+        };
+        (text, url.unwrap_or_else(nowhere))
+    }
+
+    fn checked_address(&mut self, name: &str, text: &str) -> Option<Url> {
+        match Url::parse(text) {
+            Ok(url)
+                if url.has_host()
+                    && (url.scheme() == "https"
+                        || url.scheme() == "http" && is_this_machine(&url))
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.fragment().is_none() =>
+            {
+                Some(url)
+            }
+            _ => {
+                self.problem(format!(
+                    "{name} must hold absolute https addresses (http only on this machine) without user or fragment"
+                ));
+                None
+            }
+        }
+    }
+
+    fn return_to(&mut self) -> Vec<Url> {
+        let name = "INSTAGRAM_RETURN_TO";
+        let texts = self.list(name);
+        texts
+            .iter()
+            .filter_map(|text| self.checked_address(name, text))
+            .collect()
+    }
+
+    fn graph(&mut self) -> GraphConfig {
+        let api_version = self.text("INSTAGRAM_API_VERSION");
+        let digits_and_dot = |text: &str| {
+            text.split_once('.').is_some_and(|(major, minor)| {
+                !major.is_empty()
+                    && !minor.is_empty()
+                    && (major.to_owned() + minor)
+                        .bytes()
+                        .all(|b| b.is_ascii_digit())
+            })
+        };
+        if !api_version.strip_prefix('v').is_some_and(digits_and_dot) {
+            self.problem("INSTAGRAM_API_VERSION must look like `v26.0`");
+        }
+        let mut graph = GraphConfig::new(
+            api_version,
+            self.address("INSTAGRAM_AUTHORIZE_URL").1,
+            self.address("INSTAGRAM_TOKEN_URL").1,
+            self.address("INSTAGRAM_GRAPH_URL").1,
+        );
+        graph.timeout = Duration::from_millis(self.number("GRAPH_TIMEOUT_MS", 500, 60_000));
+        graph.max_body_bytes = self.number("GRAPH_BODY_LIMIT", 10_000, 50_000_000);
+        graph
+    }
+
+    fn aws(&mut self) -> AwsConfig {
+        let endpoint = self.endpoint("AWS_ENDPOINT_URL");
+        let mut endpoint_of = BTreeMap::new();
+        for service in SERVICES {
+            if let Some(url) = self.endpoint(&format!("AWS_ENDPOINT_URL_{service}")) {
+                endpoint_of.insert(*service, url);
+            }
+        }
+        // Lambda sets these four; elsewhere they are needed as well, so their absence is told like any other.
+        let mut lambda = |name: &str, required: bool| match self.given(name).map(str::to_owned) {
+            Some(text) => Some(text),
+            None => {
+                if required {
+                    self.problem(format!("{name} is not set"));
+                }
+                None
+            }
+        };
+        let region = lambda("AWS_REGION", true).unwrap_or_default();
+        let credentials = Credentials::new(
+            lambda("AWS_ACCESS_KEY_ID", true).unwrap_or_default(),
+            lambda("AWS_SECRET_ACCESS_KEY", true).unwrap_or_default(),
+            lambda("AWS_SESSION_TOKEN", false),
+            None,
+            "environment",
+        );
+        AwsConfig {
+            region,
+            credentials,
+            endpoint,
+            endpoint_of,
+            table: self.text("TABLE_NAME"),
+            app_secret_id: self.text("APP_SECRET_ID"),
+            queue_url: self.text("ACCOUNT_QUEUE_URL"),
+            queue_arn: self.text("ACCOUNT_QUEUE_ARN"),
+            schedule_group: self.text("SCHEDULE_GROUP"),
+            schedule_role_arn: self.text("SCHEDULE_ROLE_ARN"),
+        }
+    }
+
+    fn endpoint(&mut self, name: &str) -> Option<Url> {
+        let text = self.given(name)?.to_owned();
+        match Url::parse(&text) {
+            Ok(url) if url.has_host() => Some(url),
+            _ => {
+                self.problem(format!("{name} must be an absolute address"));
+                None
+            }
+        }
+    }
+}
+
+/// Stands in for an address that was reported as a problem, and is never used.
+fn nowhere() -> Url {
+    Url::from_str("https://invalid.invalid").unwrap_or_else(|_| unreachable!("a constant address"))
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The smallest environment that works; values say what they are.
+    pub(crate) fn complete() -> BTreeMap<String, String> {
+        [
+            (
+                "INSTAGRAM_REDIRECT_URI",
+                "https://api.example.com/instagram/callback",
+            ),
+            (
+                "INSTAGRAM_RETURN_TO",
+                "https://app.example.com, https://app.example.com/settings",
+            ),
+            ("APP_SECRET_ID", "instagram/app"),
+            ("TABLE_NAME", "instagram"),
+            (
+                "ACCOUNT_QUEUE_URL",
+                "https://sqs.us-east-1.amazonaws.com/000000000000/accounts",
+            ),
+            (
+                "ACCOUNT_QUEUE_ARN",
+                "arn:aws:sqs:us-east-1:000000000000:accounts",
+            ),
+            ("SCHEDULE_GROUP", "instagram"),
+            (
+                "SCHEDULE_ROLE_ARN",
+                "arn:aws:iam::000000000000:role/schedules",
+            ),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test-access-key"),
+            ("AWS_SECRET_ACCESS_KEY", "test-secret-key"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    #[test]
+    fn a_complete_environment_is_read_with_the_documented_defaults() {
+        let config = Config::from_variables(&complete()).unwrap();
+        assert_eq!(config.graph.api_version, "v26.0");
+        assert_eq!(config.instagram.mode, Mode::Production);
+        assert_eq!(config.instagram.scopes.len(), 5);
+        assert_eq!(config.instagram.return_to.len(), 2);
+        assert_eq!(config.vault.page_size, 64);
+        assert_eq!(config.api.company_claim, "custom:company");
+    }
+
+    #[test]
+    fn k05_every_problem_is_named_in_one_message() {
+        let mut variables = complete();
+        variables.remove("TABLE_NAME");
+        variables.remove("AWS_REGION");
+        for (name, value) in [
+            ("INSTAGRAM_MODE", "staging"),
+            ("INSTAGRAM_API_VERSION", "26"),
+            ("INSTAGRAM_SCOPES", "instagram_business_content_publish"),
+            ("INSTAGRAM_RETURN_TO", "javascript:alert(1)"),
+            ("INSTAGRAM_GRAPH_URL", "http://graph.instagram.com"),
+            ("VAULT_PAGE_SIZE", "0"),
+            ("LOG_LEVEL", "loud"),
+        ] {
+            variables.insert(name.to_owned(), value.to_owned());
+        }
+        let message = Config::from_variables(&variables).unwrap_err().to_string();
+        for name in [
+            "TABLE_NAME is not set",
+            "AWS_REGION is not set",
+            "INSTAGRAM_MODE",
+            "INSTAGRAM_API_VERSION",
+            "INSTAGRAM_SCOPES",
+            "INSTAGRAM_RETURN_TO",
+            "INSTAGRAM_GRAPH_URL",
+            "VAULT_PAGE_SIZE",
+            "LOG_LEVEL",
+        ] {
+            assert!(message.contains(name), "{name} is missing in: {message}");
+        }
+    }
+
+    #[test]
+    fn an_empty_environment_names_every_variable_without_default() {
+        let message = Config::from_variables(&BTreeMap::new())
+            .unwrap_err()
+            .to_string();
+        for variable in VARIABLES
+            .iter()
+            .filter(|variable| variable.default.is_none())
+        {
+            assert!(
+                message.contains(variable.name),
+                "{} is missing in: {message}",
+                variable.name
+            );
+        }
+    }
+
+    #[test]
+    fn k01_the_configuration_does_not_print_credentials() {
+        let config = Config::from_variables(&complete()).unwrap();
+        assert!(!format!("{config:?}").contains("test-secret-key"));
+    }
+}

@@ -1,0 +1,144 @@
+//! What every route of every function has: a correlation id, one log line, safe headers, and refusals for what no
+//! route takes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use super::problem::{Problem, Refusal};
+use crate::app::App;
+use crate::telemetry::{self, Scope};
+
+/// The header that ties a caller's request to our log lines.
+pub const CORRELATION_ID: &str = "x-correlation-id";
+
+/// Longer addresses are refused: no route of ours needs one, and no cursor is longer.
+const LONGEST_ADDRESS: usize = 8192;
+
+/// Puts the edge around a function's routes.
+pub fn edge(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
+        .fallback(|| async {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "route_not_found",
+                "There is no such route.",
+            )
+        })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This route does not take this method.",
+            )
+        })
+        .layer(middleware::from_fn_with_state(app.clone(), around))
+        .with_state(app)
+}
+
+async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let given = request
+        .headers()
+        .get(CORRELATION_ID)
+        .and_then(|value| value.to_str().ok());
+    let scope = Scope::new(telemetry::accepted_correlation_id(given));
+    telemetry::in_scope(scope.clone(), async {
+        let start = app.clock.now();
+        let method = request.method().clone();
+        let route = request
+            .extensions()
+            .get::<MatchedPath>()
+            .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+        let mut response = if request.uri().to_string().len() > LONGEST_ADDRESS {
+            use axum::response::IntoResponse;
+            Problem::new(
+                StatusCode::URI_TOO_LONG,
+                "address_too_long",
+                "The address is too long.",
+            )
+            .into_response()
+        } else {
+            next.run(request).await
+        };
+        set_headers(&mut response, &scope.correlation_id);
+        let refusal = response.extensions().get::<Refusal>();
+        let line = Line {
+            method: method.as_str(),
+            route: &route,
+            status: response.status(),
+            duration_ms: telemetry::milliseconds_since(start, &app.clock),
+            code: refusal.map_or("", |refusal| refusal.code),
+            fbtrace_id: refusal
+                .and_then(|refusal| refusal.fbtrace_id.as_deref())
+                .unwrap_or(""),
+            cause: &scope.cause(),
+            aws_calls: scope.aws_calls(),
+            graph_calls: scope.graph_calls(),
+        };
+        line.write();
+        response
+    })
+    .await
+}
+
+fn set_headers(response: &mut Response, correlation_id: &str) {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+    );
+    if let Ok(value) = HeaderValue::from_str(correlation_id) {
+        headers.insert(HeaderName::from_static(CORRELATION_ID), value);
+    }
+}
+
+/// The one line of a request.
+struct Line<'a> {
+    method: &'a str,
+    route: &'a str,
+    status: StatusCode,
+    duration_ms: u64,
+    code: &'a str,
+    fbtrace_id: &'a str,
+    cause: &'a str,
+    aws_calls: u32,
+    graph_calls: u32,
+}
+
+impl Line<'_> {
+    /// `warn` when the caller erred, `error` when we did.
+    fn write(&self) {
+        macro_rules! write_at {
+            ($level:ident) => {
+                tracing::$level!(
+                    event = "request",
+                    method = self.method,
+                    route = self.route,
+                    status = self.status.as_u16(),
+                    durationMs = self.duration_ms,
+                    code = self.code,
+                    fbtraceId = self.fbtrace_id,
+                    cause = self.cause,
+                    awsCalls = self.aws_calls,
+                    graphCalls = self.graph_calls,
+                )
+            };
+        }
+        if self.status.is_server_error() {
+            write_at!(error);
+        } else if self.status.is_client_error() {
+            write_at!(warn);
+        } else {
+            write_at!(info);
+        }
+    }
+}

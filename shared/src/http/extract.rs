@@ -1,0 +1,132 @@
+//! Bodies and queries, read strictly: an unknown member is refused, so that a misspelled one is not silently ignored.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::app::App;
+
+/// A JSON body. The type names every member it takes (`deny_unknown_fields`).
+pub struct JsonBody<T>(pub T);
+
+/// A query. The type names every parameter it takes (`deny_unknown_fields`).
+pub struct QueryString<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "content_type",
+                "Send the body as `Content-Type: application/json`.",
+            ));
+        }
+        let bytes = body_bytes(request, app.config.api.body_limit).await?;
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| invalid_body(&error))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for QueryString<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri).map(|Query(query)| Self(query)).map_err(|_| {
+            Problem::bad_request(
+                "invalid_query",
+                "The query has a parameter that this route does not take, one given twice, or a value of the wrong form.",
+            )
+        })
+    }
+}
+
+/// The whole body.
+///
+/// # Errors
+/// 413 for more than `limit` bytes.
+pub async fn body_bytes(request: Request, limit: usize) -> Result<bytes::Bytes, Problem> {
+    axum::body::to_bytes(request.into_body(), limit)
+        .await
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("The body has more than {limit} bytes."),
+            )
+        })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Names a member where serde does, and never repeats a value: it may be a code.
+fn invalid_body(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let names_a_member = ["unknown field", "missing field", "duplicate field"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    let what = if names_a_member {
+        // The member's name and what is expected, without serde's position.
+        text.split(" at line ")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    } else if error.is_data() {
+        format!(
+            "a member has the wrong type (line {}, column {})",
+            error.line(),
+            error.column()
+        )
+    } else {
+        format!(
+            "it is not JSON (line {}, column {})",
+            error.line(),
+            error.column()
+        )
+    };
+    Problem::bad_request(
+        "invalid_body",
+        format!("The body was not understood: {what}."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Body {
+        name: String,
+    }
+
+    #[test]
+    fn a_refused_body_names_the_member_and_never_the_value() {
+        for (body, expected) in [
+            (r#"{"status":"active"}"#, "unknown field `status`"),
+            (r#"{"name":"a","name":"b"}"#, "duplicate field `name`"),
+            ("{}", "missing field `name`"),
+            (r#"{"name":{"canary":1}}"#, "wrong type"),
+            (r#"{"name":"canary"#, "not JSON"),
+        ] {
+            let error = serde_json::from_str::<Body>(body).unwrap_err();
+            let detail = invalid_body(&error).detail;
+            assert!(detail.contains(expected), "{detail}");
+            assert!(!detail.contains("canary"), "{detail}");
+        }
+    }
+}

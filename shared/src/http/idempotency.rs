@@ -1,0 +1,123 @@
+//! `Idempotency-Key` on POST: the same key and request get the same answer, and act once.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+
+use super::caller::Caller;
+use super::extract::body_bytes;
+use super::problem::Problem;
+use crate::app::App;
+use crate::digest::sha256_hex;
+use crate::table::idempotency::{Answer, Claimed};
+
+const HEADER: &str = "idempotency-key";
+/// Answers are small; a larger one is not remembered, and DynamoDB would refuse one over 400 KB.
+const LARGEST_ANSWER: usize = 200_000;
+
+/// Middleware for routes with POST.
+///
+/// # Errors
+/// 422 for a key of another request, 409 while the same request runs, 400 for a key that is none.
+pub async fn honour_idempotency_key(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Some(key) = request.headers().get(HEADER).cloned() else {
+        return Ok(next.run(request).await);
+    };
+    if request.method() != Method::POST {
+        return Ok(next.run(request).await);
+    }
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|key| (1..=255).contains(&key.len()))
+        .ok_or_else(|| {
+            Problem::bad_request(
+                "invalid_idempotency_key",
+                "`Idempotency-Key` must have 1 to 255 ASCII characters.",
+            )
+        })?
+        .to_owned();
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::from_request_parts(&mut parts, &app).await?;
+    let target = parts
+        .uri
+        .path_and_query()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let body = body_bytes(Request::new(body), app.config.api.body_limit).await?;
+    let fingerprint =
+        sha256_hex(format!("{}\n{target}\n{}", caller.user, sha256_hex(&body)).as_bytes());
+
+    let claimed = app
+        .table
+        .claim_idempotency_key(&caller.company, &key, &fingerprint, app.clock.now())
+        .await?;
+    let holder = match claimed {
+        Claimed::Now(holder) => holder,
+        Claimed::Answered(answer) => return Ok(replay(answer)),
+        Claimed::InFlight => {
+            return Err(Problem::conflict(
+                "request_in_flight",
+                "The same request is still being worked on. Ask again in a moment.",
+            )
+            .retry_after(std::time::Duration::from_secs(2)));
+        }
+        Claimed::Different => {
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This `Idempotency-Key` belongs to another request. Use a new one.",
+            ));
+        }
+    };
+
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let (head, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default();
+    // What did not come to an end may be tried again under the same key.
+    let ended = !head.status.is_server_error() && head.status != StatusCode::TOO_MANY_REQUESTS;
+    let answer = (ended && bytes.len() <= LARGEST_ANSWER).then(|| Answer {
+        status: head.status.as_u16(),
+        content_type: head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    });
+    if let Err(error) = app
+        .table
+        .settle_idempotency_key(&caller.company, &key, &holder, answer)
+        .await
+    {
+        // The work is done and the caller gets its answer; only a repetition within minutes is told to wait.
+        tracing::warn!(event = "idempotency_not_settled", error = %error, "an answer could not be remembered");
+    }
+    Ok(Response::from_parts(head, Body::from(bytes)))
+}
+
+fn replay(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, answer.body).into_response();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    if let Some(kind) = answer
+        .content_type
+        .and_then(|kind| HeaderValue::from_str(&kind).ok())
+    {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+}

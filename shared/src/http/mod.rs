@@ -1,0 +1,13 @@
+//! The HTTP edge: who calls, what is refused, how answers look.
+
+pub mod caller;
+pub mod cursor;
+pub mod edge;
+pub mod extract;
+pub mod idempotency;
+pub mod problem;
+
+pub use caller::{Caller, Editor, Role};
+pub use edge::edge;
+pub use extract::{JsonBody, QueryString};
+pub use problem::Problem;

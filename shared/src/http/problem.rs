@@ -1,0 +1,205 @@
+//! Refusals as RFC 9457 problem documents.
+//!
+//! `code` is stable, `detail` is a sentence for the person who must act, and nothing in it comes from inside: no
+//! upstream text, no ARN, no stack.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::aws::AwsError;
+use crate::graph::{AccountEffect, GraphError, Row, Who};
+use crate::telemetry;
+use crate::vault::VaultError;
+
+/// A refusal.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Stable word for a program.
+    pub code: &'static str,
+    /// Sentence for a person.
+    pub detail: String,
+    /// What Meta said, as numbers.
+    pub instagram: Option<InstagramNumbers>,
+    /// When it makes sense to try again.
+    pub retry_after: Option<Duration>,
+}
+
+/// Meta's numbers for an error, for its support and for people who know them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstagramNumbers {
+    /// Meta's `code`.
+    pub code: Option<i64>,
+    /// Meta's `error_subcode`.
+    pub subcode: Option<i64>,
+    /// Meta's id of the call.
+    pub fbtrace_id: Option<String>,
+}
+
+/// What the edge's log line tells of a refusal.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The problem's code.
+    pub code: &'static str,
+    /// Meta's id of the call.
+    pub fbtrace_id: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    correlation_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instagram: Option<&'a InstagramNumbers>,
+}
+
+impl Problem {
+    /// A refusal without a time to try again.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            instagram: None,
+            retry_after: None,
+        }
+    }
+
+    /// 400.
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 403.
+    pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// 404 for an account.
+    pub fn account_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "account_not_found",
+            "There is no account with this id.",
+        )
+    }
+
+    /// 409.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 503: a service that we need does not answer.
+    pub fn unavailable() -> Self {
+        Self {
+            retry_after: Some(Duration::from_secs(5)),
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "service_unavailable",
+                "A service that this one needs does not answer right now. Try again in a moment.",
+            )
+        }
+    }
+
+    /// The refusal with a time to try again.
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = Body {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            correlation_id: telemetry::correlation_id(),
+            instagram: self.instagram.as_ref(),
+        };
+        let mut response = (self.status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(after) = self.retry_after {
+            // Rounded up: a caller that comes exactly then must not be too early.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let refusal = Refusal {
+            code: self.code,
+            fbtrace_id: self.instagram.and_then(|numbers| numbers.fbtrace_id),
+        };
+        response.extensions_mut().insert(refusal);
+        response
+    }
+}
+
+impl From<AwsError> for Problem {
+    fn from(error: AwsError) -> Self {
+        telemetry::note_cause(error.to_string());
+        Self::unavailable()
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        telemetry::note_cause(error.to_string());
+        match error {
+            VaultError::Unavailable(_) | VaultError::Busy => Self::unavailable(),
+            VaultError::Missing => Self::conflict(
+                "token_missing",
+                "No token is stored for this account. Connect the account again.",
+            ),
+            VaultError::Damaged => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "token_unavailable",
+                "The account's token cannot be read. The operator of this service has to look.",
+            ),
+        }
+    }
+}
+
+impl From<GraphError> for Problem {
+    fn from(error: GraphError) -> Self {
+        let row = error.row();
+        let status = status_of(row);
+        telemetry::note_cause(error.to_string());
+        Self {
+            instagram: Some(InstagramNumbers {
+                code: error.code,
+                subcode: error.subcode,
+                fbtrace_id: error.fbtrace_id.as_deref().map(str::to_owned),
+            }),
+            retry_after: error.retry_after.or_else(|| {
+                matches!(status.as_u16(), 429 | 502 | 503).then_some(Duration::from_secs(30))
+            }),
+            ..Self::new(status, error.kind.code(), row.sentence)
+        }
+    }
+}
+
+/// What a refusal of Instagram's is to our caller: a limit, a state of the account that a person must mend, a request
+/// that cannot work, or a fault behind us.
+fn status_of(row: &Row) -> StatusCode {
+    match (row.effect, row.who) {
+        (AccountEffect::RateLimited, _) => StatusCode::TOO_MANY_REQUESTS,
+        (AccountEffect::None, Who::User) => StatusCode::UNPROCESSABLE_ENTITY,
+        (AccountEffect::None, _) => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::CONFLICT,
+    }
+}

@@ -1,0 +1,248 @@
+//! A function on Lambda: looks at an event's shape and hands it to the routes or to the task handler.
+//!
+//! `Records` is a batch of SQS messages, answered with the ids of those that failed; anything else is an HTTP request
+//! of API Gateway (payload format 2.0) or of a function URL, which have the same shape.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use futures_util::FutureExt;
+use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, tower::Service};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::app::App;
+use crate::aws::AwsError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::graph::GraphError;
+use crate::http::edge;
+use crate::tasks::{Message, Task};
+use crate::telemetry::{self, Scope};
+use crate::vault::VaultError;
+
+pub use lambda_http::lambda_runtime::{Context, Error};
+
+/// With less time left than this, no further message of a batch is begun.
+const LEAST_TIME_LEFT_MS: i64 = 5_000;
+
+/// Why a task did not come to an end; the queue delivers it again.
+#[derive(Debug)]
+pub struct TaskError(String);
+
+impl From<AwsError> for TaskError {
+    fn from(error: AwsError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<VaultError> for TaskError {
+    fn from(error: VaultError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<GraphError> for TaskError {
+    fn from(error: GraphError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a task handler returns.
+pub type TaskFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
+/// Does one task. Doing it twice must change nothing more.
+pub type TaskHandler = fn(Arc<App>, Task) -> TaskFuture;
+
+/// One function: its routes, its task handler, or both.
+#[derive(Clone)]
+pub struct Function {
+    app: Arc<App>,
+    routes: Option<Router>,
+    tasks: Option<TaskHandler>,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    message_id: String,
+    body: String,
+}
+
+/// Lambda's answer to SQS: the messages to deliver again.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchAnswer {
+    batch_item_failures: Vec<BatchItemFailure>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchItemFailure {
+    item_identifier: String,
+}
+
+impl Function {
+    /// A function that takes nothing yet.
+    pub fn new(app: Arc<App>) -> Self {
+        Self {
+            app,
+            routes: None,
+            tasks: None,
+        }
+    }
+
+    /// Takes HTTP requests.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Router<Arc<App>>) -> Self {
+        self.routes = Some(edge(routes, self.app.clone()));
+        self
+    }
+
+    /// Takes tasks from a queue.
+    #[must_use]
+    pub fn with_tasks(mut self, tasks: TaskHandler) -> Self {
+        self.tasks = Some(tasks);
+        self
+    }
+
+    /// Handles one event, as JSON, and returns the answer as JSON.
+    ///
+    /// # Errors
+    /// When the event has no shape that this function takes.
+    pub async fn invoke(&self, event: &str, context: Context) -> Result<Box<RawValue>, Error> {
+        if let Ok(batch) = serde_json::from_str::<Batch>(event) {
+            let handler = self.tasks.ok_or("this function takes no tasks")?;
+            return Ok(serde_json::value::to_raw_value(
+                &self.handle_batch(batch, handler, &context).await,
+            )?);
+        }
+        let routes = self
+            .routes
+            .clone()
+            .ok_or("this function takes no HTTP requests")?;
+        let request: LambdaRequest = serde_json::from_str(event)
+            .map_err(|_| "the event is neither an HTTP request nor a batch")?;
+        let mut adapter = Adapter::from(routes);
+        let response = adapter.call(LambdaEvent::new(request, context)).await?;
+        Ok(serde_json::value::to_raw_value(&response)?)
+    }
+
+    /// One message after the other: each on its own, so that a bad one takes no other with it.
+    async fn handle_batch(
+        &self,
+        batch: Batch,
+        handler: TaskHandler,
+        context: &Context,
+    ) -> BatchAnswer {
+        let mut failed = Vec::new();
+        for record in batch.records {
+            if !self.handle_record(&record, handler, context).await {
+                failed.push(BatchItemFailure {
+                    item_identifier: record.message_id,
+                });
+            }
+        }
+        BatchAnswer {
+            batch_item_failures: failed,
+        }
+    }
+
+    async fn handle_record(
+        &self,
+        record: &Record,
+        handler: TaskHandler,
+        context: &Context,
+    ) -> bool {
+        let message = Message::parse(&record.body);
+        let given = message
+            .as_ref()
+            .map(|message| message.correlation_id.as_str());
+        let scope = Scope::new(telemetry::accepted_correlation_id(given));
+        let (name, account) = message.as_ref().map_or(("unreadable", ""), |message| {
+            (message.task.name(), message.task.account())
+        });
+        telemetry::in_scope(scope.clone(), async {
+            let start = self.app.clock.now();
+            let time_left = i64::try_from(context.deadline)
+                .unwrap_or(i64::MAX)
+                .saturating_sub(start.as_millisecond());
+            let (outcome, cause) = match &message {
+                // Left to the queue's redrive: it reaches the dead letters by itself.
+                None => ("unreadable", String::new()),
+                Some(_) if time_left < LEAST_TIME_LEFT_MS => ("no_time_left", String::new()),
+                Some(message) => {
+                    let task = handler(self.app.clone(), message.task.clone());
+                    match AssertUnwindSafe(task).catch_unwind().await {
+                        Ok(Ok(())) => ("done", String::new()),
+                        Ok(Err(error)) => ("failed", error.0),
+                        Err(_) => ("panicked", String::new()),
+                    }
+                }
+            };
+            let duration = telemetry::milliseconds_since(start, &self.app.clock);
+            macro_rules! write_at {
+                ($level:ident) => {
+                    tracing::$level!(
+                        event = "task",
+                        task = name,
+                        account,
+                        outcome,
+                        cause = cause.as_str(),
+                        durationMs = duration,
+                        awsCalls = scope.aws_calls(),
+                        graphCalls = scope.graph_calls(),
+                    )
+                };
+            }
+            match outcome {
+                "done" => write_at!(info),
+                "no_time_left" => write_at!(warn),
+                _ => write_at!(error),
+            }
+            outcome == "done"
+        })
+        .await
+    }
+}
+
+/// Starts a function on Lambda: reads the configuration, builds the function, and takes events until the sandbox ends.
+///
+/// # Errors
+/// When the configuration is not usable: Lambda reports it as a failed start.
+pub async fn run(build: impl FnOnce(Arc<App>) -> Function) -> Result<(), Error> {
+    let config = match Config::from_environment() {
+        Ok(config) => config,
+        Err(error) => {
+            telemetry::install(
+                tracing::Level::ERROR,
+                Clock::System,
+                telemetry::standard_output(),
+            );
+            tracing::error!(event = "start_failed", error = %error, "the function cannot start");
+            return Err(error.into());
+        }
+    };
+    let clock = Clock::System;
+    telemetry::install(
+        config.log_level,
+        clock.clone(),
+        telemetry::standard_output(),
+    );
+    let function = build(App::new(config, clock)?);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        let function = function.clone();
+        async move { function.invoke(event.payload.get(), event.context).await }
+    }))
+    .await
+}

@@ -1,0 +1,163 @@
+//! An account's schedules: one that refreshes its token, one that syncs it daily. Both put a task on the queue.
+//!
+//! A schedule is named after its account, so making one that exists moves it, and nothing is left over twice.
+
+use aws_sdk_scheduler::Client;
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target};
+use jiff::Timestamp;
+
+use crate::aws::{AwsError, is_code};
+use crate::config::AwsConfig;
+use crate::policy;
+use crate::tasks::{Message, Task};
+
+/// The schedules of all accounts.
+#[derive(Clone, Debug)]
+pub struct Schedules {
+    client: Client,
+    group: String,
+    queue_arn: String,
+    role_arn: String,
+}
+
+/// Which of an account's schedules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One-time: refreshes the token, and is moved after each refresh.
+    Refresh,
+    /// Daily, at the account's own minute.
+    Sync,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: [Kind; 2] = [Kind::Refresh, Kind::Sync];
+
+    /// The schedule's name.
+    pub fn name(self, account: &str) -> String {
+        match self {
+            Kind::Refresh => format!("refresh-{account}"),
+            Kind::Sync => format!("sync-{account}"),
+        }
+    }
+}
+
+impl Schedules {
+    /// Schedules in the group of the configuration; no call is made.
+    pub fn new(client: Client, config: &AwsConfig) -> Self {
+        Self {
+            client,
+            group: config.schedule_group.clone(),
+            queue_arn: config.queue_arn.clone(),
+            role_arn: config.schedule_role_arn.clone(),
+        }
+    }
+
+    /// Makes or moves the schedule that refreshes an account's token.
+    pub async fn put_refresh(
+        &self,
+        account: &str,
+        connection_generation: u64,
+        at: Timestamp,
+    ) -> Result<(), AwsError> {
+        let task = Task::RefreshToken {
+            account: account.to_owned(),
+            connection_generation,
+        };
+        // Scheduler takes whole seconds without a zone; UTC is its default zone.
+        let expression = format!("at({})", at.strftime("%Y-%m-%dT%H:%M:%S"));
+        self.put(Kind::Refresh, account, expression, task).await
+    }
+
+    /// Makes or moves the schedule that syncs an account daily.
+    pub async fn put_sync(
+        &self,
+        account: &str,
+        connection_generation: u64,
+    ) -> Result<(), AwsError> {
+        let task = Task::SyncAccount {
+            account: account.to_owned(),
+            connection_generation,
+        };
+        let (hour, minute) = policy::daily_sync_minute(account);
+        self.put(
+            Kind::Sync,
+            account,
+            format!("cron({minute} {hour} * * ? *)"),
+            task,
+        )
+        .await
+    }
+
+    /// Removes both schedules of an account; those that do not exist are no error.
+    pub async fn remove(&self, account: &str) -> Result<(), AwsError> {
+        for kind in Kind::ALL {
+            let result = self
+                .client
+                .delete_schedule()
+                .group_name(&self.group)
+                .name(kind.name(account))
+                .send()
+                .await;
+            match result {
+                Ok(_) => {}
+                Err(error) if is_code(&error, "ResourceNotFoundException") => {}
+                Err(error) => return Err(AwsError::new("DeleteSchedule", &error)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        kind: Kind,
+        account: &str,
+        expression: String,
+        task: Task,
+    ) -> Result<(), AwsError> {
+        let name = kind.name(account);
+        let incomplete = |_| AwsError::unreadable("CreateSchedule", "an incomplete schedule");
+        let window = FlexibleTimeWindow::builder()
+            .mode(FlexibleTimeWindowMode::Off)
+            .build()
+            .map_err(incomplete)?;
+        let target = Target::builder()
+            .arn(&self.queue_arn)
+            .role_arn(&self.role_arn)
+            .input(Message::of_schedule(task).to_body())
+            .retry_policy(
+                RetryPolicy::builder()
+                    .maximum_event_age_in_seconds(86_400)
+                    .maximum_retry_attempts(185)
+                    .build(),
+            )
+            .build()
+            .map_err(incomplete)?;
+        let created = self
+            .client
+            .create_schedule()
+            .group_name(&self.group)
+            .name(&name)
+            .schedule_expression(&expression)
+            .flexible_time_window(window.clone())
+            .target(target.clone())
+            .send()
+            .await;
+        match created {
+            Ok(_) => return Ok(()),
+            Err(error) if is_code(&error, "ConflictException") => {}
+            Err(error) => return Err(AwsError::new("CreateSchedule", &error)),
+        }
+        self.client
+            .update_schedule()
+            .group_name(&self.group)
+            .name(&name)
+            .schedule_expression(&expression)
+            .flexible_time_window(window)
+            .target(target)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::new("UpdateSchedule", &error))
+    }
+}

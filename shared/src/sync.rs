@@ -1,0 +1,171 @@
+//! Asking Instagram about an account: its profile, and with it whether its token works.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::account::{Account, Failure, Status};
+use crate::app::App;
+use crate::aws::AwsError;
+use crate::graph::{Answered, GraphError, Profile};
+use crate::table::timeline::{SyncLogEntry, TimelineEntry};
+use crate::telemetry;
+use crate::vault::VaultError;
+use crate::verdict;
+
+/// Who asked, for the timeline: a user's id, or one of these.
+pub const BY_SCHEDULE: &str = "schedule";
+
+/// Why an account could not be asked about at all.
+#[derive(Debug)]
+pub enum SyncError {
+    /// It has no token: it was disconnected, or never finished connecting.
+    NotConnected,
+    /// It was deleted meanwhile.
+    Gone,
+    /// The token cannot be read.
+    Vault(VaultError),
+    /// A record cannot be read or written.
+    Aws(AwsError),
+}
+
+impl From<AwsError> for SyncError {
+    fn from(error: AwsError) -> Self {
+        Self::Aws(error)
+    }
+}
+
+/// What came of asking: the record as it is now, and Instagram's refusal where there was one.
+#[derive(Debug)]
+pub struct Asked {
+    /// The record as it is now.
+    pub account: Account,
+    /// Why Instagram did not answer with a profile.
+    pub refusal: Option<GraphError>,
+}
+
+/// Reads the profile from Instagram, takes it over or keeps the failure with its verdict, and writes a sync log entry.
+pub async fn sync_profile(app: &Arc<App>, account: &Account, by: &str) -> Result<Asked, SyncError> {
+    let started_at = app.clock.now();
+    let asked = ask(app, account, by, true).await?;
+    let completed_at = app.clock.now();
+    let refusal = asked.refusal.as_ref();
+    let rate_limited = asked.account.status_at(completed_at) == Status::RateLimited;
+    let entry = SyncLogEntry {
+        started_at,
+        completed_at,
+        duration_ms: telemetry::milliseconds_since(started_at, &app.clock),
+        sync_type: "profile".into(),
+        status: if refusal.is_none() {
+            "success"
+        } else {
+            "failed"
+        }
+        .into(),
+        items_synced: u64::from(refusal.is_none()),
+        error_code: refusal.map(|error| error.kind.code().to_owned()),
+        error_message: refusal.map(|error| error.row().sentence.to_owned()),
+        rate_limit_hit: rate_limited,
+        rate_limit_reset: asked.account.rate.blocked_until.filter(|_| rate_limited),
+        correlation_id: telemetry::correlation_id(),
+    };
+    app.table.append_sync_log(&account.id, &entry).await?;
+    Ok(asked)
+}
+
+/// Asks Instagram whether the account's token works, and takes the verdict over.
+pub async fn check_status(app: &Arc<App>, account: &Account, by: &str) -> Result<Asked, SyncError> {
+    ask(app, account, by, false).await
+}
+
+async fn ask(
+    app: &Arc<App>,
+    account: &Account,
+    by: &str,
+    is_sync: bool,
+) -> Result<Asked, SyncError> {
+    if !account.is_connected() {
+        return Err(SyncError::NotConnected);
+    }
+    let answer = match app.vault.token(account).await {
+        Ok(token) => app.graph.for_login(account.login).me(&token).await,
+        Err(error) => return Err(SyncError::Vault(error)),
+    };
+    let now = app.clock.now();
+    let mut before = account.status_at(now);
+    let written = app
+        .table
+        .update_account(&account.id, now, |record| {
+            // What was begun for an earlier connection or token says nothing about this one.
+            if record.connection_generation != account.connection_generation
+                || !record.is_connected()
+            {
+                return false;
+            }
+            before = record.status_at(now);
+            take_over(record, &answer, is_sync, now);
+            true
+        })
+        .await?
+        .ok_or(SyncError::Gone)?;
+    let after = written.status_at(now);
+    if before != after && written.connection_generation == account.connection_generation {
+        app.table
+            .append_timeline(&written.id, &status_changed(&written, by, now))
+            .await?;
+    }
+    Ok(Asked {
+        account: written,
+        refusal: answer.err(),
+    })
+}
+
+fn take_over(
+    record: &mut Account,
+    answer: &Result<Answered<Profile>, GraphError>,
+    is_sync: bool,
+    now: Timestamp,
+) {
+    match answer {
+        // Another account's profile would be stored under this one's name.
+        Ok(answered) if answered.value.ig_user_id != record.platform_account_id => {
+            record.status = Status::Error;
+            let reason = Failure {
+                code: "wrong_account".into(),
+                message: "Instagram answered for another account. Connect this one again.".into(),
+                at: now,
+            };
+            record.status_reason = Some(reason.clone());
+            record.error = Some(reason);
+        }
+        Ok(answered) => {
+            verdict::note_success(record, &answered.usage);
+            if is_sync {
+                record.apply_profile(&answered.value);
+                record.last_sync_at = Some(now);
+                record.error = None;
+            }
+        }
+        Err(error) => {
+            verdict::note_failure(record, error, now);
+            if is_sync {
+                record.error = Some(verdict::failure(error, now));
+            }
+        }
+    }
+}
+
+fn status_changed(account: &Account, by: &str, now: Timestamp) -> TimelineEntry {
+    let status = account.status_at(now);
+    let sentence = match account.status_reason_at(now) {
+        Some(reason) => reason.message,
+        None => "The account works again.".into(),
+    };
+    TimelineEntry {
+        at: now,
+        event: format!("status_{}", status.as_str()),
+        sentence,
+        by: by.to_owned(),
+        correlation_id: telemetry::correlation_id(),
+    }
+}

@@ -1,0 +1,528 @@
+//! Accounts and the claims on Instagram ids.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, KeysAndAttributes, Put, Select, TransactWriteItem,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{self, Item};
+use super::{Condition, Table, from_item, number, text, to_item};
+use crate::account::{Account, Status};
+use crate::aws::AwsError;
+
+/// Who holds an Instagram id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The account's id.
+    pub account: String,
+    /// The account's company.
+    pub company: String,
+    /// The account was disconnected: any company may claim the id anew.
+    pub released: bool,
+}
+
+/// Which accounts a caller asks for.
+#[derive(Clone, Debug, Default)]
+pub struct AccountFilter {
+    /// Only these states, as they are at the moment of asking.
+    pub status: Option<Status>,
+    /// Only this customer's.
+    pub client_id: Option<String>,
+    /// Only those with this text in a name, upper or lower case.
+    pub search: Option<String>,
+    /// Only those whose token runs out after now and until then.
+    pub expiring_until: Option<Timestamp>,
+}
+
+/// A page of accounts.
+pub struct AccountPage {
+    /// The accounts, in the list's order.
+    pub accounts: Vec<Account>,
+    /// Position after the last one; absent at the end.
+    pub next: Option<String>,
+}
+
+/// What an index tells of an account.
+struct Found {
+    id: String,
+    position: String,
+    expires_ms: i64,
+}
+
+/// How often a changed record is read anew before a change gives up.
+const UPDATE_TRIES: u32 = 10;
+
+impl Table {
+    /// An account's record.
+    pub async fn account(&self, id: &str) -> Result<Option<Account>, AwsError> {
+        self.get_record(keys::account(id)).await
+    }
+
+    /// Who holds an Instagram id.
+    pub async fn claim(&self, instagram_id: &str) -> Result<Option<Claim>, AwsError> {
+        self.get_record(keys::claim(instagram_id)).await
+    }
+
+    /// Changes an account's record: reads, changes, writes where nobody wrote meanwhile, and starts again otherwise.
+    /// `change` returns `false` to leave the record alone. `None`: there is no such account.
+    pub async fn update_account(
+        &self,
+        id: &str,
+        now: Timestamp,
+        mut change: impl FnMut(&mut Account) -> bool,
+    ) -> Result<Option<Account>, AwsError> {
+        for _ in 0..UPDATE_TRIES {
+            let Some(mut account) = self.account(id).await? else {
+                return Ok(None);
+            };
+            let read_version = account.version;
+            if !change(&mut account) {
+                return Ok(Some(account));
+            }
+            account.version += 1;
+            account.updated_at = now;
+            let condition = Condition::equals("version", number(read_version));
+            if self.put_if(account_item(&account)?, condition).await? {
+                return Ok(Some(account));
+            }
+        }
+        Err(AwsError::unreadable(
+            "PutItem",
+            "a record that others keep changing",
+        ))
+    }
+
+    /// An account's write as part of a transaction: new, or over the version that was read.
+    pub fn account_write(
+        &self,
+        account: &Account,
+        read_version: Option<u64>,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let condition = match read_version {
+            None => Condition::is_new(),
+            Some(version) => Condition::equals("version", number(version)),
+        };
+        self.put_write(account_item(account)?, condition)
+    }
+
+    /// A claim's write as part of a transaction: on an id that nobody holds, that was released, or that is the
+    /// account's own.
+    pub fn claim_write(
+        &self,
+        instagram_id: &str,
+        claim: &Claim,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let mut condition = Condition::is_new();
+        condition.expression =
+            "attribute_not_exists(pk) OR released = :yes OR account = :account".into();
+        condition.values = Some(HashMap::from([
+            (":yes".to_owned(), AttributeValue::Bool(true)),
+            (":account".to_owned(), text(&claim.account)),
+        ]));
+        self.put_write(to_item(keys::claim(instagram_id), claim)?, condition)
+    }
+
+    /// Gives a claim up as part of a transaction: only the account that holds it can, and one that is held by another
+    /// meanwhile is left alone by [`Table::held_claims`].
+    pub fn claim_removal(
+        &self,
+        instagram_id: &str,
+        account: &str,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let delete = Delete::builder()
+            .table_name(self.name())
+            .set_key(Some(keys::claim(instagram_id).into_item()))
+            .condition_expression("account = :account")
+            .expression_attribute_values(":account", text(account))
+            .build()
+            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// The account's removal as part of a transaction, where nobody wrote since it was read.
+    pub fn account_removal(&self, account: &Account) -> Result<TransactWriteItem, AwsError> {
+        let delete = Delete::builder()
+            .table_name(self.name())
+            .set_key(Some(keys::account(&account.id).into_item()))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(account.version))
+            .build()
+            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// The Instagram ids that the account itself holds now.
+    pub async fn held_claims(&self, account: &Account) -> Result<Vec<String>, AwsError> {
+        let mut held = Vec::new();
+        for id in instagram_ids(account) {
+            if self
+                .claim(id)
+                .await?
+                .is_some_and(|claim| claim.account == account.id)
+            {
+                held.push(id.to_owned());
+            }
+        }
+        Ok(held)
+    }
+
+    pub(crate) fn put_write(
+        &self,
+        item: Item,
+        condition: Condition,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let put = Put::builder()
+            .table_name(self.name())
+            .set_item(Some(item))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values)
+            .build()
+            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// A page of a company's accounts, newest first, after the position `after`. An account that is added while a
+    /// caller pages stands before the first page, and moves nothing.
+    pub async fn accounts_of_company(
+        &self,
+        company: &str,
+        filter: &AccountFilter,
+        limit: usize,
+        after: Option<String>,
+        now: Timestamp,
+    ) -> Result<AccountPage, AwsError> {
+        // One more than asked for tells whether there is a next page.
+        let mut found = self
+            .find(company, filter, Some(limit + 1), after, now)
+            .await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|last| last.position.clone());
+        let accounts = self
+            .accounts(found.into_iter().map(|found| found.id).collect())
+            .await?;
+        Ok(AccountPage { accounts, next })
+    }
+
+    /// A page of a company's accounts whose token runs out in the filter's time, soonest first.
+    pub async fn expiring_accounts(
+        &self,
+        company: &str,
+        filter: &AccountFilter,
+        limit: usize,
+        after: Option<String>,
+        now: Timestamp,
+    ) -> Result<(AccountPage, usize), AwsError> {
+        let mut found = self.find(company, filter, None, None, now).await?;
+        for found in &mut found {
+            found.position = format!("{:020}#{}", found.expires_ms, found.id);
+        }
+        found.sort_by(|left, right| left.position.cmp(&right.position));
+        let total = found.len();
+        if let Some(after) = after {
+            found.retain(|found| found.position > after);
+        }
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|last| last.position.clone());
+        let accounts = self
+            .accounts(found.into_iter().map(|found| found.id).collect())
+            .await?;
+        Ok((AccountPage { accounts, next }, total))
+    }
+
+    /// How many accounts of a company the filter lets through.
+    pub async fn count_accounts(
+        &self,
+        company: &str,
+        filter: &AccountFilter,
+        now: Timestamp,
+    ) -> Result<usize, AwsError> {
+        let mut total = 0;
+        let mut start = None;
+        loop {
+            let output = self
+                .company_query(company, filter, now)
+                .select(Select::Count)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("Query", &error))?;
+            total += usize::try_from(output.count).unwrap_or(0);
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// The account of a company for an Instagram id whose claim is not the company's (any more).
+    pub async fn former_account(
+        &self,
+        company: &str,
+        instagram_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Account>, AwsError> {
+        let mut start = None;
+        loop {
+            let output = self
+                .company_query(company, &AccountFilter::default(), now)
+                .filter_expression("platformAccountId = :id")
+                .expression_attribute_values(":id", text(instagram_id))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("Query", &error))?;
+            if let Some(id) = output.items().iter().find_map(|item| string(item, "id")) {
+                return self.account(&id).await;
+            }
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Ids and positions from the first index: it may lag, so the records themselves are read from the table.
+    async fn find(
+        &self,
+        company: &str,
+        filter: &AccountFilter,
+        limit: Option<usize>,
+        after: Option<String>,
+        now: Timestamp,
+    ) -> Result<Vec<Found>, AwsError> {
+        let mut found = Vec::new();
+        let mut start = after
+            .as_deref()
+            .and_then(|position| start_key(company, position));
+        loop {
+            let output = self
+                .company_query(company, filter, now)
+                .scan_index_forward(false)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("Query", &error))?;
+            for item in output.items() {
+                if let (Some(id), Some(position)) = (string(item, "id"), string(item, "index1sk")) {
+                    let expires_ms = match item.get("tokenExpiresMs") {
+                        Some(AttributeValue::N(digits)) => digits.parse().unwrap_or(i64::MAX),
+                        _ => i64::MAX,
+                    };
+                    found.push(Found {
+                        id,
+                        position,
+                        expires_ms,
+                    });
+                }
+                if limit.is_some_and(|limit| found.len() >= limit) {
+                    return Ok(found);
+                }
+            }
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn company_query(
+        &self,
+        company: &str,
+        filter: &AccountFilter,
+        now: Timestamp,
+    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+        let mut query = self
+            .client()
+            .query()
+            .table_name(self.name())
+            .index_name(keys::INDEX_1)
+            .key_condition_expression("index1pk = :company")
+            .expression_attribute_values(":company", text(keys::company_partition(company)));
+        let mut conditions = Vec::new();
+        let mut uses_now = false;
+        if let Some(status) = filter.status {
+            conditions.push(status_condition(status));
+            uses_now |= !matches!(status, Status::Revoked | Status::Disconnected);
+            query = query
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", text(status.as_str()));
+            for other in other_stored_statuses(status) {
+                query = query.expression_attribute_values(
+                    format!(":{}", other.as_str()),
+                    text(other.as_str()),
+                );
+            }
+        }
+        if let Some(client) = &filter.client_id {
+            conditions.push("clientId = :client");
+            query = query.expression_attribute_values(":client", text(client));
+        }
+        if let Some(search) = &filter.search {
+            conditions.push("contains(searchText, :search)");
+            query = query.expression_attribute_values(":search", text(search.to_lowercase()));
+        }
+        if let Some(until) = filter.expiring_until {
+            conditions.push("tokenExpiresMs > :now AND tokenExpiresMs <= :until");
+            uses_now = true;
+            query = query.expression_attribute_values(":until", number(until.as_millisecond()));
+        }
+        if uses_now {
+            query = query.expression_attribute_values(":now", number(now.as_millisecond()));
+        }
+        if conditions.is_empty() {
+            query
+        } else {
+            let all: Vec<_> = conditions
+                .iter()
+                .map(|condition| format!("({condition})"))
+                .collect();
+            query.filter_expression(all.join(" AND "))
+        }
+    }
+
+    /// The records under these ids in this order, strongly consistent; those that are gone meanwhile are left out.
+    async fn accounts(&self, ids: Vec<String>) -> Result<Vec<Account>, AwsError> {
+        let mut by_id: HashMap<String, Account> = HashMap::new();
+        for chunk in ids.chunks(100) {
+            let mut wanted: Vec<Item> = chunk
+                .iter()
+                .map(|id| keys::account(id).into_item())
+                .collect();
+            let mut tries = 0;
+            while !wanted.is_empty() {
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(wanted))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|_| AwsError::unreadable("BatchGetItem", "an incomplete request"))?;
+                let output = self
+                    .client()
+                    .batch_get_item()
+                    .request_items(self.name(), request)
+                    .send()
+                    .await
+                    .map_err(|error| AwsError::new("BatchGetItem", &error))?;
+                for item in output.responses.unwrap_or_default().into_values().flatten() {
+                    let account: Account = from_item(item)?;
+                    by_id.insert(account.id.clone(), account);
+                }
+                wanted = output
+                    .unprocessed_keys
+                    .unwrap_or_default()
+                    .into_values()
+                    .flat_map(|request| request.keys)
+                    .collect();
+                tries += 1;
+                if !wanted.is_empty() {
+                    if tries == UPDATE_TRIES {
+                        return Err(AwsError::unreadable(
+                            "BatchGetItem",
+                            "keys left unprocessed",
+                        ));
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(20 << tries.min(5))).await;
+                }
+            }
+        }
+        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+    }
+}
+
+/// The Instagram ids under which an account is claimed: one or two.
+pub fn instagram_ids(account: &Account) -> Vec<&str> {
+    let mut ids = vec![account.platform_account_id.as_str()];
+    if account.app_scoped_id != account.platform_account_id {
+        ids.push(account.app_scoped_id.as_str());
+    }
+    ids
+}
+
+/// [`Account::status_at`] in DynamoDB's words.
+fn status_condition(status: Status) -> &'static str {
+    match status {
+        Status::Active => {
+            "(attribute_not_exists(tokenExpiresMs) OR tokenExpiresMs > :now) AND (#status = :status OR \
+             (#status = :rate_limited AND (attribute_not_exists(rateBlockedMs) OR rateBlockedMs <= :now)))"
+        }
+        Status::RateLimited => {
+            "(attribute_not_exists(tokenExpiresMs) OR tokenExpiresMs > :now) AND #status = :status AND \
+             rateBlockedMs > :now"
+        }
+        Status::Error => {
+            "(attribute_not_exists(tokenExpiresMs) OR tokenExpiresMs > :now) AND #status = :status"
+        }
+        Status::TokenExpired => {
+            "#status = :status OR (tokenExpiresMs <= :now AND #status IN (:active, :rate_limited, :error))"
+        }
+        Status::Revoked | Status::Disconnected => "#status = :status",
+    }
+}
+
+fn other_stored_statuses(status: Status) -> &'static [Status] {
+    match status {
+        Status::Active => &[Status::RateLimited],
+        Status::TokenExpired => &[Status::Active, Status::RateLimited, Status::Error],
+        _ => &[],
+    }
+}
+
+/// The whole key of a position in the first index; `None` for one that cannot be one.
+fn start_key(company: &str, position: &str) -> Option<Item> {
+    let (_, id) = position.split_once('#')?;
+    let mut key = keys::account(id).into_item();
+    key.insert("index1pk".into(), text(keys::company_partition(company)));
+    key.insert("index1sk".into(), text(position));
+    Some(key)
+}
+
+fn string(item: &Item, attribute: &str) -> Option<String> {
+    match item.get(attribute) {
+        Some(AttributeValue::S(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// An account with its key and what the indexes need.
+fn account_item(account: &Account) -> Result<Item, AwsError> {
+    let mut item = to_item(keys::account(&account.id), account)?;
+    item.insert(
+        "index1pk".into(),
+        text(keys::company_partition(&account.company)),
+    );
+    item.insert(
+        "index1sk".into(),
+        text(keys::by_creation(account.created_at, &account.id)),
+    );
+    if let Some(expiry) = account.token_expires_at {
+        item.insert("index2pk".into(), text(keys::expiry_partition(&account.id)));
+        item.insert(
+            "index2sk".into(),
+            text(keys::by_expiry(expiry, &account.id)),
+        );
+        item.insert("tokenExpiresMs".into(), number(expiry.as_millisecond()));
+    }
+    if let Some(until) = account.rate.blocked_until {
+        item.insert("rateBlockedMs".into(), number(until.as_millisecond()));
+    }
+    let names = [&account.username, &account.display_name, &account.name];
+    let names: Vec<String> = names
+        .into_iter()
+        .flatten()
+        .map(|name| name.to_lowercase())
+        .collect();
+    item.insert("searchText".into(), text(names.join("\n")));
+    Ok(item)
+}

@@ -1,0 +1,179 @@
+//! Every key of the table: nothing else formats one.
+//!
+//! | record | pk | sk | index1 (pk, sk) | index2 (pk, sk) |
+//! | --- | --- | --- | --- | --- |
+//! | account | `ACCOUNT#id` | `ACCOUNT` | `COMPANY#company`, `createdAt#id` | `EXPIRY#shard`, `tokenExpiresAt#id` |
+//! | claim | `IG#instagramId` | `CLAIM` | | |
+//! | login state | `STATE#sha256(state)` | `STATE` | | |
+//! | timeline entry | `ACCOUNT#id` | `AT#time#suffix` | | |
+//! | sync log entry | `ACCOUNT#id` | `SYNC#time#suffix` | | |
+//! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | | |
+//! | vault page | `VAULT#page` | `PAGE` | | |
+//! | vault's open pages | `VAULT` | `OPEN` | | |
+//!
+//! Times in keys have a fixed width (RFC 3339, UTC, milliseconds), so that text order is time order. What came from
+//! outside stands in a key only as a hash, as digits, or after a separator that ends the key.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use crate::digest::sha256_hex;
+
+/// A DynamoDB item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Name of the first index: accounts of a company, newest first.
+pub const INDEX_1: &str = "index1";
+/// Name of the second index: accounts by token expiry.
+pub const INDEX_2: &str = "index2";
+/// The attribute by which DynamoDB drops an item, seconds since the epoch.
+pub const TTL: &str = "ttl";
+/// Attributes of the base item that the first index carries, for filters.
+pub const INDEX_1_ATTRIBUTES: &[&str] = &[
+    "id",
+    "status",
+    "clientId",
+    "searchText",
+    "tokenExpiresMs",
+    "rateBlockedMs",
+    "platformAccountId",
+];
+
+/// How many partitions the second index is spread over.
+pub const EXPIRY_SHARDS: u8 = 8;
+
+/// The primary key of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Partition.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    /// What keeps two entries of one millisecond apart.
+    pub fn suffix() -> String {
+        uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
+    }
+
+    /// As DynamoDB wants it.
+    pub fn into_item(self) -> Item {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+/// An account's record.
+pub fn account(id: &str) -> Key {
+    Key::new(account_partition(id), "ACCOUNT")
+}
+
+/// The partition with an account's record and all that belongs to it.
+pub fn account_partition(id: &str) -> String {
+    format!("ACCOUNT#{id}")
+}
+
+/// The claim on an Instagram id (professional account id or app-scoped id): who holds it.
+pub fn claim(instagram_id: &str) -> Key {
+    Key::new(format!("IG#{instagram_id}"), "CLAIM")
+}
+
+/// A login state, by the hash of the text that travels.
+pub fn login_state(state: &str) -> Key {
+    Key::new(format!("STATE#{}", sha256_hex(state.as_bytes())), "STATE")
+}
+
+/// A timeline entry; `suffix` keeps two of one millisecond apart.
+pub fn timeline(id: &str, at: Timestamp, suffix: &str) -> Key {
+    Key::new(
+        account_partition(id),
+        format!("{TIMELINE}{}#{suffix}", sortable(at)),
+    )
+}
+
+/// What every timeline entry's sort key begins with.
+pub const TIMELINE: &str = "AT#";
+
+/// A sync log entry; `suffix` keeps two of one millisecond apart.
+pub fn sync_log(id: &str, at: Timestamp, suffix: &str) -> Key {
+    Key::new(
+        account_partition(id),
+        format!("{SYNC_LOG}{}#{suffix}", sortable(at)),
+    )
+}
+
+/// What every sync log entry's sort key begins with.
+pub const SYNC_LOG: &str = "SYNC#";
+
+/// A caller's `Idempotency-Key`, hashed: it is free text.
+pub fn idempotency(company: &str, key: &str) -> Key {
+    let digest = sha256_hex(key.as_bytes());
+    Key::new(
+        format!("IDEMPOTENCY#{}#{digest}", sha256_hex(company.as_bytes())),
+        "KEY",
+    )
+}
+
+/// A vault page's record.
+pub fn vault_page(page: &str) -> Key {
+    Key::new(format!("VAULT#{page}"), "PAGE")
+}
+
+/// The record that names the vault's open pages.
+pub fn vault_open_pages() -> Key {
+    Key::new("VAULT".into(), "OPEN")
+}
+
+/// Partition of the first index with a company's accounts.
+pub fn company_partition(company: &str) -> String {
+    format!("COMPANY#{company}")
+}
+
+/// Sort key of an account in the first index.
+pub fn by_creation(created_at: Timestamp, id: &str) -> String {
+    format!("{}#{id}", sortable(created_at))
+}
+
+/// Partition of the second index for an account.
+pub fn expiry_partition(id: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
+    format!("EXPIRY#{}", digest.as_ref()[0] % EXPIRY_SHARDS)
+}
+
+/// Sort key of an account in the second index.
+pub fn by_expiry(expiry: Timestamp, id: &str) -> String {
+    format!("{}#{id}", sortable(expiry))
+}
+
+/// RFC 3339 in UTC with milliseconds: text order is time order.
+pub fn sortable(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_keys_sort_as_text() {
+        let early: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+        let late: Timestamp = "2026-11-21T10:00:00.010Z".parse().unwrap();
+        assert_eq!(sortable(early), "2026-11-21T10:00:00.000Z");
+        assert!(sortable(early) < sortable(late));
+    }
+
+    #[test]
+    fn a_separator_in_free_text_cannot_reach_another_record() {
+        assert_ne!(idempotency("a#b", "c"), idempotency("a", "b#c"));
+        assert!(!idempotency("a", "b#KEY").pk.contains("b#KEY"));
+    }
+}

@@ -1,0 +1,211 @@
+//! The table: typed access to every record.
+//!
+//! Every write carries a condition. What a failed condition means is said where the write is made.
+
+pub mod accounts;
+pub mod idempotency;
+pub mod keys;
+pub mod login_states;
+pub mod timeline;
+
+use std::fmt;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::aws::AwsError;
+use keys::{Item, Key};
+
+/// The DynamoDB table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+/// How a transaction ended that did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// Everything was written.
+    Written,
+    /// Nothing was written: the conditions of the items at these positions did not hold.
+    Refused(Vec<usize>),
+}
+
+/// How often a transaction is tried again that met another one.
+const CONFLICT_TRIES: u32 = 8;
+
+impl Table {
+    /// Access to the table `name`; no call is made.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The client under this table, for queries that one record kind alone needs.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Reads one item, strongly consistent.
+    pub async fn get(&self, key: Key) -> Result<Option<Item>, AwsError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.into_item()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("GetItem", &error))?;
+        Ok(output.item)
+    }
+
+    /// Reads one record, strongly consistent.
+    pub async fn get_record<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, AwsError> {
+        self.get(key).await?.map(from_item).transpose()
+    }
+
+    /// Puts an item where the condition holds; `false` when it does not.
+    pub async fn put_if(&self, item: Item, condition: Condition) -> Result<bool, AwsError> {
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) if crate::aws::is_code(&error, CONDITION_FAILED) => Ok(false),
+            Err(error) => Err(AwsError::new("PutItem", &error)),
+        }
+    }
+
+    /// Writes all items or none. A meeting with another transaction is tried again; the SDK sends one client token for
+    /// all its own tries, so an answer that was lost does not write twice.
+    pub async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Transaction, AwsError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .send()
+                .await
+            {
+                Ok(_) => return Ok(Transaction::Written),
+                Err(error) => error,
+            };
+            let codes = cancellation_codes(&error);
+            let refused: Vec<usize> = positions(&codes, "ConditionalCheckFailed");
+            if !refused.is_empty() {
+                return Ok(Transaction::Refused(refused));
+            }
+            if positions(&codes, "TransactionConflict").is_empty() || tries == CONFLICT_TRIES {
+                return Err(AwsError::new("TransactWriteItems", &error));
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10 << tries.min(5))).await;
+        }
+    }
+
+    /// Whether the table answers.
+    pub async fn check(&self) -> Result<(), AwsError> {
+        self.get(keys::vault_open_pages()).await.map(|_| ())
+    }
+}
+
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+
+fn positions(codes: &[String], wanted: &str) -> Vec<usize> {
+    codes
+        .iter()
+        .enumerate()
+        .filter(|(_, code)| *code == wanted)
+        .map(|(index, _)| index)
+        .collect()
+}
+
+fn cancellation_codes<R>(error: &SdkError<TransactWriteItemsError, R>) -> Vec<String> {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled
+            .cancellation_reasons()
+            .iter()
+            .map(|reason| reason.code().unwrap_or_default().to_owned())
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The condition of a write.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// DynamoDB's condition expression.
+    pub expression: String,
+    /// Names in it that stand for attributes.
+    pub names: Option<std::collections::HashMap<String, String>>,
+    /// Values in it.
+    pub values: Option<std::collections::HashMap<String, AttributeValue>>,
+}
+
+impl Condition {
+    /// No item stands under the key yet.
+    pub fn is_new() -> Self {
+        Self {
+            expression: "attribute_not_exists(pk)".into(),
+            names: None,
+            values: None,
+        }
+    }
+
+    /// The item has the given value in the attribute.
+    pub fn equals(attribute: &str, value: AttributeValue) -> Self {
+        Self {
+            expression: "#attribute = :value".into(),
+            names: Some([("#attribute".to_owned(), attribute.to_owned())].into()),
+            values: Some([(":value".to_owned(), value)].into()),
+        }
+    }
+
+    /// This condition or that no item stands under the key.
+    pub fn or_is_new(mut self) -> Self {
+        self.expression = format!("attribute_not_exists(pk) OR {}", self.expression);
+        self
+    }
+}
+
+/// A number as DynamoDB writes it.
+pub fn number(value: impl fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A text as DynamoDB writes it.
+pub fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A record with its key as an item.
+pub fn to_item<T: Serialize>(key: Key, record: &T) -> Result<Item, AwsError> {
+    let mut item: Item = serde_dynamo::to_item(record)
+        .map_err(|_| AwsError::unreadable("PutItem", "a record that cannot be written"))?;
+    item.extend(key.into_item());
+    Ok(item)
+}
+
+/// The record in an item; attributes that it does not know are left alone.
+pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, AwsError> {
+    serde_dynamo::from_item(item)
+        .map_err(|_| AwsError::unreadable("GetItem", "a record that cannot be read"))
+}

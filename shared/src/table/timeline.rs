@@ -1,0 +1,184 @@
+//! What happened to an account, and what each sync did: append-only, newest first.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::keys::{self, Item};
+use super::{Condition, Table, from_item, number, text, to_item};
+use crate::aws::AwsError;
+
+/// How long entries are kept.
+pub const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// One thing that happened to an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Stable word for what happened.
+    pub event: String,
+    /// A sentence for a person.
+    pub sentence: String,
+    /// Who caused it: a user's id, or `instagram`, or `schedule`.
+    pub by: String,
+    /// The request or task that caused it.
+    pub correlation_id: String,
+}
+
+/// What one sync did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncLogEntry {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub completed_at: Timestamp,
+    /// Milliseconds in between.
+    pub duration_ms: u64,
+    /// What was synced: `profile`.
+    pub sync_type: String,
+    /// `success` or `failed`.
+    pub status: String,
+    /// How many things were read.
+    pub items_synced: u64,
+    /// Stable code of the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// A sentence about the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    /// Whether Instagram's rate limit stopped it.
+    pub rate_limit_hit: bool,
+    /// When Instagram takes calls again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit_reset: Option<Timestamp>,
+    /// The request or task that caused it.
+    pub correlation_id: String,
+}
+
+/// A page of entries, and the sort key after which the next one begins.
+pub struct Entries<T> {
+    /// Newest first.
+    pub entries: Vec<T>,
+    /// Position for the next page; absent at the end.
+    pub next: Option<String>,
+}
+
+impl Table {
+    /// A timeline entry as part of a transaction.
+    pub fn timeline_write(
+        &self,
+        account: &str,
+        entry: &TimelineEntry,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(timeline_item(account, entry)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Appends a timeline entry.
+    pub async fn append_timeline(
+        &self,
+        account: &str,
+        entry: &TimelineEntry,
+    ) -> Result<(), AwsError> {
+        self.put_if(timeline_item(account, entry)?, Condition::is_new())
+            .await
+            .map(|_| ())
+    }
+
+    /// Appends a sync log entry.
+    pub async fn append_sync_log(
+        &self,
+        account: &str,
+        entry: &SyncLogEntry,
+    ) -> Result<(), AwsError> {
+        let suffix = keys::Key::suffix();
+        let item = to_item(keys::sync_log(account, entry.completed_at, &suffix), entry)?;
+        self.put_if(lasting(item, entry.completed_at), Condition::is_new())
+            .await
+            .map(|_| ())
+    }
+
+    /// A page of the timeline, newest first.
+    pub async fn timeline(
+        &self,
+        account: &str,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<Entries<TimelineEntry>, AwsError> {
+        self.entries(account, keys::TIMELINE, limit, after).await
+    }
+
+    /// A page of the sync log, newest first.
+    pub async fn sync_log(
+        &self,
+        account: &str,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<Entries<SyncLogEntry>, AwsError> {
+        self.entries(account, keys::SYNC_LOG, limit, after).await
+    }
+
+    async fn entries<T: serde::de::DeserializeOwned>(
+        &self,
+        account: &str,
+        prefix: &str,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<Entries<T>, AwsError> {
+        let partition = keys::account_partition(account);
+        let start = after.map(|sk| {
+            Item::from([
+                ("pk".to_owned(), text(partition.clone())),
+                ("sk".to_owned(), text(sk)),
+            ])
+        });
+        // One more than asked for tells whether there is a next page: DynamoDB's own mark also stands at the end.
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":prefix", text(prefix))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Query", &error))?;
+        let mut items = output.items.unwrap_or_default();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).and_then(sort_key);
+        let entries = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(Entries { entries, next })
+    }
+}
+
+fn timeline_item(account: &str, entry: &TimelineEntry) -> Result<Item, AwsError> {
+    let item = to_item(
+        keys::timeline(account, entry.at, &keys::Key::suffix()),
+        entry,
+    )?;
+    Ok(lasting(item, entry.at))
+}
+
+fn lasting(mut item: Item, at: Timestamp) -> Item {
+    item.insert(keys::TTL.into(), number((at + LIFETIME).as_second()));
+    item
+}
+
+fn sort_key(item: &Item) -> Option<String> {
+    match item.get("sk") {
+        Some(AttributeValue::S(sk)) => Some(sk.clone()),
+        _ => None,
+    }
+}

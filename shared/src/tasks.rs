@@ -1,0 +1,185 @@
+//! Background work: one message on a queue makes one function do one thing for one account.
+//!
+//! [`Task`] lists every kind, so that the compiler names every place to extend. A message that cannot be read goes to
+//! the dead-letter queue by itself, and never fails its batch.
+
+use aws_sdk_sqs::Client;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::AwsError;
+use crate::telemetry;
+
+/// The form of messages; a reader refuses one that it does not know.
+const VERSION: u32 = 1;
+
+/// One thing to do for one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "task",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Task {
+    /// Read the account's profile from Instagram.
+    SyncAccount {
+        /// The account's id.
+        account: String,
+        /// The connection it was begun for: for another one, it stops.
+        connection_generation: u64,
+    },
+    /// Renew the account's token.
+    RefreshToken {
+        /// The account's id.
+        account: String,
+        /// The connection it was begun for: for another one, it stops.
+        connection_generation: u64,
+    },
+}
+
+impl Task {
+    /// The account that the task is for.
+    pub fn account(&self) -> &str {
+        match self {
+            Task::SyncAccount { account, .. } | Task::RefreshToken { account, .. } => account,
+        }
+    }
+
+    /// The task's name in logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Task::SyncAccount { .. } => "syncAccount",
+            Task::RefreshToken { .. } => "refreshToken",
+        }
+    }
+
+    /// Two tasks with one key are the same work: doing it twice changes nothing more.
+    pub fn dedupe_key(&self) -> String {
+        match self {
+            Task::SyncAccount {
+                account,
+                connection_generation,
+            }
+            | Task::RefreshToken {
+                account,
+                connection_generation,
+            } => {
+                format!("{}#{account}#{connection_generation}", self.name())
+            }
+        }
+    }
+}
+
+/// A task as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    version: u32,
+    /// The request, task or schedule that caused it.
+    pub correlation_id: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub task: Task,
+}
+
+impl Message {
+    /// A message that continues the running request or task.
+    pub fn new(task: Task) -> Self {
+        Self {
+            version: VERSION,
+            correlation_id: telemetry::correlation_id(),
+            task,
+        }
+    }
+
+    /// A message that a schedule sends: each delivery gets a correlation id of its own.
+    pub fn of_schedule(task: Task) -> Self {
+        Self {
+            version: VERSION,
+            correlation_id: String::new(),
+            task,
+        }
+    }
+
+    /// Reads a message's body; `None` for another version or an unknown task.
+    pub fn parse(body: &str) -> Option<Self> {
+        serde_json::from_str::<Self>(body)
+            .ok()
+            .filter(|message| message.version == VERSION)
+    }
+
+    /// The body.
+    pub fn to_body(&self) -> String {
+        // Texts and numbers always have a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The accounts' queue.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    /// The queue at this address; no call is made.
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Sends a task.
+    pub async fn send(&self, task: Task) -> Result<(), AwsError> {
+        let body = Message::new(task).to_body();
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::new("SendMessage", &error))
+    }
+
+    /// Whether the queue answers.
+    pub async fn check(&self) -> Result<(), AwsError> {
+        self.client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::new("GetQueueAttributes", &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_reads_back() {
+        let task = Task::SyncAccount {
+            account: "a-1".into(),
+            connection_generation: 2,
+        };
+        let message = Message::of_schedule(task);
+        assert_eq!(
+            message.to_body(),
+            r#"{"version":1,"correlationId":"","task":"syncAccount","account":"a-1","connectionGeneration":2}"#
+        );
+        assert_eq!(Message::parse(&message.to_body()), Some(message));
+    }
+
+    #[test]
+    fn g08_another_version_and_an_unknown_task_are_not_read() {
+        for body in [
+            r#"{"version":2,"correlationId":"","task":"syncAccount","account":"a-1","connectionGeneration":2}"#,
+            r#"{"version":1,"correlationId":"","task":"inventedLater","account":"a-1"}"#,
+            r#"{"version":1,"correlationId":"","task":"syncAccount"}"#,
+            "not json",
+            "",
+        ] {
+            assert_eq!(Message::parse(body), None, "{body}");
+        }
+    }
+}
