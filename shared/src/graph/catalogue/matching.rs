@@ -180,7 +180,8 @@ impl Match {
         let exact_code = self.code.is_some_and(|(first, last)| first == last);
         let exact_status = self.status.is_some_and(|(first, last)| first == last);
         let properties = [
-            self.subcode.is_some() || self.name.is_some(),
+            self.subcode.is_some(),
+            self.name.is_some(),
             exact_code,
             self.code.is_some(),
             !self.endpoints.is_empty(),
@@ -308,5 +309,158 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_code_of_the_documentation_has_a_row() {
+        let publishing = [
+            (-2, 2207003),
+            (-2, 2207020),
+            (-1, 2207001),
+            (-1, 2207032),
+            (-1, 2207053),
+            (-1, 2207073),
+            (1, 2207057),
+            (4, 2207051),
+            (9, 2207042),
+            (24, 2207006),
+            (24, 2207008),
+            (25, 2207050),
+            (100, 2207023),
+            (100, 2207028),
+            (100, 2207035),
+            (100, 2207036),
+            (100, 2207037),
+            (100, 2207040),
+            (352, 2207026),
+            (9004, 2207052),
+            (9007, 2207027),
+            (36000, 2207004),
+            (36001, 2207005),
+            (36003, 2207009),
+            (36004, 2207010),
+            (100, 9050),
+            (100, 9052),
+            (100, 9054),
+            (100, 9055),
+            (100, 9056),
+            (100, 9057),
+            (100, 9058),
+            (100, 9060),
+            (100, 9062),
+            (100, 9063),
+            (100, 9064),
+            (10, 9053),
+            (0, 2207077),
+            (0, 2207081),
+            (0, 2207082),
+            (0, 2207085),
+        ];
+        let messages = [
+            (10, 2534022),
+            (10, 2018278),
+            (551, 0),
+            (100, 2534014),
+            (100, 2534025),
+            (100, 2534001),
+            (100, 2534013),
+            (100, 2534068),
+            (2, 1545133),
+            (10, 1893063),
+            (1, 99),
+            (1, 1357046),
+            (2, 2018344),
+        ];
+        let general = [
+            (1, 0),
+            (2, 0),
+            (-1, 0),
+            (-2, 0),
+            (3, 0),
+            (4, 0),
+            (17, 0),
+            (32, 0),
+            (341, 0),
+            (613, 0),
+            (613, 1996),
+            (80001, 0),
+            (80002, 0),
+            (80006, 0),
+            (80000, 0),
+            (80003, 0),
+            (80004, 0),
+            (80005, 0),
+            (80008, 0),
+            (80009, 0),
+            (80014, 0),
+            (9, 0),
+            (10, 0),
+            (18, 0),
+            (24, 0),
+            (25, 0),
+            (100, 0),
+            (100, 33),
+            (102, 0),
+            (190, 0),
+            (190, 458),
+            (190, 459),
+            (190, 460),
+            (190, 463),
+            (190, 464),
+            (190, 467),
+            (190, 492),
+            (200, 0),
+            (299, 0),
+            (352, 0),
+            (368, 0),
+            (506, 0),
+            (803, 0),
+            (2500, 0),
+            (9004, 0),
+            (9007, 0),
+            (36000, 0),
+            (36001, 0),
+            (36002, 0),
+            (36003, 0),
+            (36004, 0),
+        ];
+        // With a subcode, the row must be the subcode's own and not the one of its code alone.
+        let find = |code: i64, subcode: Option<i64>| {
+            classify(&Facts {
+                endpoint: Endpoint::ReadMedia,
+                cause: Cause::Answer,
+                status: 400,
+                code: Some(code),
+                subcode,
+                error_type: Some("OAuthException"),
+                name: None,
+                is_transient: None,
+            })
+        };
+        for (code, subcode) in publishing.iter().chain(&messages).chain(&general) {
+            let kind = find(*code, Some(*subcode).filter(|subcode| *subcode != 0));
+            assert_ne!(kind, ErrorKind::Unknown, "{code} / {subcode}");
+            let rows = kind.row().matches;
+            assert!(
+                *subcode == 0 || rows.iter().any(|row| row.subcode == Some(*subcode)),
+                "{code} / {subcode}"
+            );
+        }
+        assert_eq!(find(42, None), ErrorKind::Unknown);
+    }
+
+    #[test]
+    fn a_subcode_of_a_containers_status_text_is_enough() {
+        let facts = Facts {
+            endpoint: Endpoint::ContainerStatus,
+            cause: Cause::Answer,
+            status: 200,
+            code: None,
+            subcode: Some(2_207_026),
+            error_type: None,
+            name: None,
+            is_transient: None,
+        };
+        assert_eq!(classify(&facts), ErrorKind::VideoFormatUnsupported);
     }
 }

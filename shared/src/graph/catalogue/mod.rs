@@ -4,6 +4,7 @@
 //! what public code and issues report. An error is found by (call, cause, HTTP status, code, subcode, type), never by its
 //! text. Where several rows fit, the most specific one counts: a subcode before a code, a code before a status.
 
+mod access;
 mod kinds;
 mod matching;
 mod messages;
@@ -19,8 +20,8 @@ pub use matching::{Cause, Facts, Match, classify};
 /// All rows, by the sections of `docs/errors.md`.
 const SECTIONS: &[(&str, &[Row])] = &[
     ("The way to Instagram", platform::TRANSPORT),
-    ("Login and app", platform::LOGIN),
-    ("Tokens and accounts", platform::TOKENS),
+    ("Login and app", access::LOGIN),
+    ("Tokens and accounts", access::TOKENS),
     ("Limits", platform::LIMITS),
     ("Requests", platform::REQUESTS),
     ("Publishing", publishing::ROWS),
