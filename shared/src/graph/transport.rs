@@ -68,7 +68,7 @@ pub struct CallRecord {
     pub took: Duration,
     /// What the answer said about limits.
     pub usage: Usage,
-    /// Whether calls of this kind pause from now on, because many accounts failed alike.
+    /// Whether calls of this kind pause from now on, because many accounts failed alike: tell the operator.
     pub paused_from_now: bool,
 }
 
@@ -194,7 +194,9 @@ impl Graph {
         let failure = outcome.as_ref().err();
         let kind = failure.map(|error| error.kind);
         let paused_from_now = tries > 0 && inner.breaker.record(endpoint, account, kind, now);
-        log_what_an_operator_must_know(failure, paused_from_now);
+        if let Some(error) = failure.filter(|error| error.kind == ErrorKind::Unknown) {
+            tracing::warn!(%error, "an error of Instagram's that the catalogue does not know");
+        }
         if let Some(hook) = &self.on_call {
             let (http_status, usage) = match &outcome {
                 Ok((answered, status)) => (Some(*status), answered.usage),
@@ -353,16 +355,6 @@ impl Call {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         self.form = Some(form.extend_pairs(fields).finish());
         self
-    }
-}
-
-/// Unknown errors and pauses are what nobody reads from a caller's log line.
-fn log_what_an_operator_must_know(failure: Option<&GraphError>, paused_from_now: bool) {
-    let Some(error) = failure else { return };
-    if paused_from_now {
-        tracing::error!(error = %error, "many accounts failed alike: calls of this kind pause");
-    } else if error.kind == ErrorKind::Unknown {
-        tracing::warn!(error = %error, "an error of Instagram's that the catalogue does not know");
     }
 }
 

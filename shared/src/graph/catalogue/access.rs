@@ -63,9 +63,9 @@ pub(super) const LOGIN: &[Row] = &[
     },
     Row {
         kind: ErrorKind::AppRefused,
-        meaning: "Code 100 at a refresh. In December 2024 every refresh was refused like this, and all tokens were \
-                  good: it says nothing about the account, whose token may be dead as well. Ask /me before \
-                  believing either.",
+        meaning: "Code 100 at a refresh. In December 2024 every refresh was refused like this, \
+                  though all tokens were good. So it says nothing about the account, whose token \
+                  may be dead, or younger than a day, as well: ask /me before believing either.",
         who: Operator,
         retry: AfterSeconds(3600),
         effect: NoEffect,
@@ -207,13 +207,13 @@ pub(super) const TOKENS: &[Row] = &[
     },
     Row {
         kind: ErrorKind::SessionInvalid,
-        meaning: "102 without a subcode: the session is not valid. One signal, as with 190.",
+        meaning: "102 or 452 without a subcode: the session is not valid. One signal, as with 190.",
         who: User,
         retry: AfterSeconds(300),
         effect: TokenSuspect,
         sentence: "Instagram does not accept our access to this account. We check again; if it stays like this, the \
                    account has to be connected again.",
-        matches: &[Match::code(102)],
+        matches: &[Match::code(102), Match::code(452)],
     },
     Row {
         kind: ErrorKind::PermissionMissing,

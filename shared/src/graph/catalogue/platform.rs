@@ -72,7 +72,8 @@ pub(super) const TRANSPORT: &[Row] = &[
     },
     Row {
         kind: ErrorKind::InternalError,
-        meaning: "Code 1: an outage, or a bad call. Try two or three times, then report.",
+        meaning: "Code 1: an outage, or a bad call (at a token exchange perhaps a wrong app secret). Try \
+                  two or three times, then report.",
         who: Nobody,
         retry: AtOnce,
         effect: NoEffect,

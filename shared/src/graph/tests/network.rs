@@ -35,6 +35,8 @@ enum Answer {
     Drip,
     /// Sends this many bytes of a string.
     Huge(usize),
+    /// Sends header lines until nobody listens.
+    Headers,
 }
 
 /// A server on this machine that gives its answers in order, the last one for ever. It stops when it is dropped.
@@ -113,6 +115,10 @@ async fn serve(mut stream: TcpStream, answer: Answer, seen: Arc<Mutex<Vec<String
             while stream.write_all(b"x").await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+        }
+        Answer::Headers => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
+            while stream.write_all(b"x-more: and more\r\n").await.is_ok() {}
         }
         Answer::Huge(bytes) => {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n");
@@ -441,6 +447,14 @@ async fn c07_a_large_body_is_not_read_to_its_end() {
     let error = graph.me(&token()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::AnswerTooLarge);
     assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn c07_endless_headers_are_not_read_to_their_end() {
+    let server = Server::start(&[Answer::Headers]).await;
+    let graph = server.graph_with(|config| config.max_tries = 1, Clock::System);
+    let error = graph.me(&token()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ConnectionFailed);
 }
 
 #[tokio::test]
