@@ -1,0 +1,119 @@
+//! Which address means what. An area of the API is a module with a list of [`Endpoint`]s; a new area adds its list
+//! to [`AREAS`] and touches nothing else.
+//!
+//! A path is matched from the top of the list, so a literal segment stands before a parameter. `{ig_id}` matches
+//! digits only. `{version}` also matches what is no version, and no segment at all, so that a caller who forgets
+//! or mistypes it gets Meta's answer to that and not the simulator's.
+
+use crate::answer::{Answer, GraphError, OAUTH_EXCEPTION};
+use crate::visit::Visit;
+use crate::{authorize, exchange, profile, subscriptions};
+
+/// Every area of the simulated API.
+const AREAS: &[&[Endpoint]] = &[
+    authorize::ENDPOINTS,
+    exchange::ENDPOINTS,
+    profile::ENDPOINTS,
+    subscriptions::ENDPOINTS,
+];
+
+const OLDEST_VERSION: u32 = 21;
+const NEWEST_VERSION: u32 = 26;
+
+pub(crate) type Handler = fn(&mut Visit<'_>) -> Result<Answer, GraphError>;
+
+pub(crate) struct Endpoint {
+    /// What faults and the log call it: the method and the path without its version.
+    pub(crate) name: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) handler: Handler,
+}
+
+impl Endpoint {
+    /// Whether it belongs to `graph.instagram.com`, not to the hosts of the login.
+    pub(crate) fn is_graph(&self) -> bool {
+        !self.path.starts_with("/oauth/")
+    }
+}
+
+pub(crate) struct Route {
+    pub(crate) endpoint: &'static Endpoint,
+    pub(crate) ig_id: Option<String>,
+    pub(crate) version_error: Option<GraphError>,
+}
+
+pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
+    AREAS.iter().copied().flatten()
+}
+
+pub(crate) fn names() -> Vec<&'static str> {
+    all().map(|endpoint| endpoint.name).collect()
+}
+
+pub(crate) fn find(method: &str, path: &str) -> Option<Route> {
+    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    all()
+        .filter(|endpoint| endpoint.method == method)
+        .find_map(|endpoint| matched(endpoint, &segments))
+}
+
+fn matched(endpoint: &'static Endpoint, segments: &[&str]) -> Option<Route> {
+    let pattern: Vec<&str> = endpoint.path.trim_start_matches('/').split('/').collect();
+    let (pattern, segments, version_error) = match (pattern.split_first(), segments.split_first()) {
+        (Some((&"{version}", rest)), Some((version, after))) if rest.len() == after.len() => {
+            (rest.to_vec(), after, version_error(version, after))
+        }
+        (Some((&"{version}", rest)), _) => (rest.to_vec(), segments, Some(unknown_path(segments))),
+        _ => (pattern, segments, None),
+    };
+    if pattern.len() != segments.len() {
+        return None;
+    }
+    let mut ig_id = None;
+    for (wanted, found) in pattern.iter().zip(segments) {
+        if *wanted == "{ig_id}" {
+            if found.is_empty() || !found.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            ig_id = Some((*found).to_owned());
+        } else if wanted != found {
+            return None;
+        }
+    }
+    Some(Route {
+        endpoint,
+        ig_id,
+        version_error,
+    })
+}
+
+fn version_error(version: &str, after: &[&str]) -> Option<GraphError> {
+    let numbers = version
+        .strip_prefix('v')
+        .and_then(|rest| rest.split_once('.'));
+    let (major, minor) = match numbers {
+        Some((major, minor))
+            if [major, minor]
+                .iter()
+                .all(|part| part.bytes().all(|b| b.is_ascii_digit())) =>
+        {
+            (major.parse::<u32>().ok(), minor.parse::<u32>().ok())
+        }
+        _ => (None, None),
+    };
+    match (major, minor) {
+        (Some(OLDEST_VERSION..=NEWEST_VERSION), Some(0)) => None,
+        (Some(major), Some(_)) if major < OLDEST_VERSION => Some(GraphError::new(
+            12,
+            OAUTH_EXCEPTION,
+            format!("(#12) {version} is deprecated; the oldest version is v{OLDEST_VERSION}.0"),
+        )),
+        _ => Some(unknown_path(after)),
+    }
+}
+
+fn unknown_path(segments: &[&str]) -> GraphError {
+    let message = format!("Unknown path components: /{}", segments.join("/"));
+    GraphError::new(2500, OAUTH_EXCEPTION, message)
+}

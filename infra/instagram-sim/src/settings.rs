@@ -1,0 +1,165 @@
+//! Which of Meta's habits the simulator shows, where Meta is known to have more than one.
+
+use serde::{Deserialize, Serialize};
+
+/// The shape of the answer to `POST /oauth/access_token`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeAnswer {
+    /// Members at the top, `user_id` a bare integer, `permissions` an array: what callers see.
+    Flat,
+    /// Everything in `data[0]`, `user_id` a string, `permissions` a text with commas: what is documented.
+    Wrapped,
+    /// As `Flat`, with `permissions` as a text with commas.
+    CommaString,
+    /// As `Flat`, without `permissions`.
+    WithoutPermissions,
+}
+
+/// Whether an answer stands alone or in `{"data": […]}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wrapping {
+    /// Alone: what callers see.
+    Flat,
+    /// In `data[0]`: what is documented.
+    Wrapped,
+}
+
+/// How `/me` writes `account_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountTypeCase {
+    /// `BUSINESS`, `MEDIA_CREATOR`: what callers see.
+    Upper,
+    /// `Business`, `Media_Creator`: what is documented.
+    Documented,
+    /// `business`, `media_creator`.
+    Lower,
+}
+
+/// Which id the code exchange calls `user_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeAnswerId {
+    /// The id of the professional account (`17841…`).
+    Professional,
+    /// The app-scoped id.
+    AppScoped,
+}
+
+/// What a refresh does to the text of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenRotation {
+    /// The same text lives 60 days more.
+    Same,
+    /// A new text; the old one lives on until its own end.
+    New,
+    /// A new text; the old one is dead from then on (190 with subcode 467).
+    NewRevokesOld,
+}
+
+/// What becomes of a personal account at the consent page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonalAccounts {
+    /// They log in, and `/me` says `PERSONAL`.
+    LogIn,
+    /// The consent page refuses them, and nothing is redirected.
+    RefusedAtConsent,
+}
+
+/// Everything about the simulator that can be chosen while it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The shape of the code exchange's answer.
+    pub code_answer: CodeAnswer,
+    /// Which id the code exchange calls `user_id`.
+    pub code_answer_id: CodeAnswerId,
+    /// The shape of `/me`.
+    pub me_answer: Wrapping,
+    /// `/me` gives `user_id` as a bare integer above 2^53.
+    pub me_user_id_as_number: bool,
+    /// How `/me` writes `account_type`.
+    pub account_type_case: AccountTypeCase,
+    /// What a refresh does to the text of the token.
+    pub token_rotation: TokenRotation,
+    /// A refresh answers with a `permissions` text too, as Meta's specification says.
+    pub permissions_in_refresh: bool,
+    /// What becomes of a personal account at the consent page.
+    pub personal_accounts: PersonalAccounts,
+    /// How long a code lives.
+    pub code_seconds: i64,
+    /// How long the token from a code lives.
+    pub short_lived_seconds: i64,
+    /// How long an exchanged or refreshed token lives.
+    pub long_lived_seconds: i64,
+    /// How old a token must be before it may be refreshed.
+    pub minimum_refresh_age_seconds: i64,
+    /// The HTTP status of error 190: 400, 401 and 500 have all been seen.
+    pub token_error_status: u16,
+    /// The HTTP status of a refusal for too many calls: 400, 403 and 429 have all been seen.
+    pub throttle_status: u16,
+    /// Send `x-app-usage` and `x-business-use-case-usage` with Graph answers.
+    pub usage_headers: bool,
+    /// How much of the app's calls is used up. From 100 on, calls are refused with code 4.
+    pub app_usage_percent: u32,
+    /// Refuse Graph calls that come without `appsecret_proof`. A wrong proof is always refused.
+    pub require_appsecret_proof: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            code_answer: CodeAnswer::Flat,
+            code_answer_id: CodeAnswerId::Professional,
+            me_answer: Wrapping::Flat,
+            me_user_id_as_number: false,
+            account_type_case: AccountTypeCase::Upper,
+            token_rotation: TokenRotation::New,
+            permissions_in_refresh: false,
+            personal_accounts: PersonalAccounts::LogIn,
+            code_seconds: 3_600,
+            short_lived_seconds: 3_600,
+            long_lived_seconds: 60 * 86_400,
+            minimum_refresh_age_seconds: 86_400,
+            token_error_status: 400,
+            throttle_status: 400,
+            usage_headers: true,
+            app_usage_percent: 0,
+            require_appsecret_proof: false,
+        }
+    }
+}
+
+impl Settings {
+    /// What is wrong with these settings, in a sentence, or nothing.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let lifetimes = [
+            ("code_seconds", self.code_seconds),
+            ("short_lived_seconds", self.short_lived_seconds),
+            ("long_lived_seconds", self.long_lived_seconds),
+            (
+                "minimum_refresh_age_seconds",
+                self.minimum_refresh_age_seconds,
+            ),
+        ];
+        for (member, seconds) in lifetimes {
+            if !(0..=10_000_000_000).contains(&seconds) {
+                return Some(format!("{member}: 0 to 10000000000 seconds"));
+            }
+        }
+        let statuses = [
+            ("token_error_status", self.token_error_status),
+            ("throttle_status", self.throttle_status),
+        ];
+        for (member, status) in statuses {
+            if !(200..=599).contains(&status) {
+                return Some(format!("{member}: an HTTP status from 200 to 599"));
+            }
+        }
+        None
+    }
+}
