@@ -56,6 +56,22 @@ impl Status {
         .into_iter()
         .find(|status| status.as_str() == text)
     }
+
+    /// What a stored status has become by `now`, with the token's expiry and the end of a rate limit.
+    pub fn at(
+        self,
+        now: Timestamp,
+        token_expires_at: Option<Timestamp>,
+        blocked_until: Option<Timestamp>,
+    ) -> Self {
+        let expired = token_expires_at.is_some_and(|expiry| expiry <= now);
+        let blocked = blocked_until.is_some_and(|until| until > now);
+        match self {
+            Status::Active | Status::RateLimited | Status::Error if expired => Status::TokenExpired,
+            Status::RateLimited if !blocked => Status::Active,
+            status => status,
+        }
+    }
 }
 
 /// How it stands with an account's token.
@@ -193,6 +209,9 @@ pub struct Account {
     /// Webhook fields it is subscribed to; empty when the subscription has not worked yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub webhook_fields: Vec<String>,
+    /// Schedules or webhook subscription are not made yet: the next sync completes them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub setup_pending: bool,
     /// Rises with each token: the fence of the vault.
     pub token_generation: u64,
     /// The vault's page that holds its token; absent once the token is destroyed.
@@ -208,7 +227,109 @@ pub struct Account {
     pub updated_at: Timestamp,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What a login yields: whose account it is, and with which token it works.
+#[derive(Clone, Debug)]
+pub struct Connection<'a> {
+    /// The company that connects it.
+    pub company: &'a str,
+    /// The user who connects it.
+    pub user: &'a str,
+    /// Which login.
+    pub login: LoginKind,
+    /// Who the account is.
+    pub profile: &'a Profile,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+    /// Scopes that were asked for and not granted.
+    pub missing_scopes: Vec<String>,
+    /// The vault's page that takes the token.
+    pub page: String,
+    /// When the token runs out.
+    pub token_expires_at: Timestamp,
+}
+
 impl Account {
+    /// A record for an account that was never connected.
+    pub fn new(id: String, connection: Connection<'_>, now: Timestamp) -> Self {
+        let mut account = Self {
+            id,
+            company: connection.company.to_owned(),
+            created_by: connection.user.to_owned(),
+            platform: PLATFORM.into(),
+            login: connection.login,
+            platform_account_id: connection.profile.ig_user_id.clone(),
+            app_scoped_id: connection.profile.app_scoped_id.clone(),
+            username: None,
+            display_name: None,
+            name: None,
+            profile_picture_url: None,
+            biography: None,
+            website: None,
+            follower_count: None,
+            following_count: None,
+            media_count: None,
+            account_type: None,
+            is_verified: None,
+            facebook_page_id: None,
+            client_id: None,
+            status: Status::Active,
+            status_reason: None,
+            scopes: Vec::new(),
+            missing_scopes: Vec::new(),
+            connected_at: now,
+            token_expires_at: None,
+            last_token_refresh_at: None,
+            last_token_refresh_error: None,
+            token_suspect_since: None,
+            deauthorized_at: None,
+            last_sync_at: None,
+            error: None,
+            rate: Rate::default(),
+            webhook_fields: Vec::new(),
+            setup_pending: true,
+            token_generation: 0,
+            token_page: None,
+            connection_generation: 0,
+            version: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        account.connect(connection, now);
+        account
+    }
+
+    /// Takes a new connection over: a new token, a clean state. What people set and what happened stays.
+    pub fn connect(&mut self, connection: Connection<'_>, now: Timestamp) {
+        self.login = connection.login;
+        self.app_scoped_id
+            .clone_from(&connection.profile.app_scoped_id);
+        self.apply_profile(connection.profile);
+        self.status = Status::Active;
+        self.status_reason = None;
+        self.scopes = connection.scopes;
+        self.missing_scopes = connection.missing_scopes;
+        self.connected_at = now;
+        self.token_expires_at = Some(connection.token_expires_at);
+        self.token_page = Some(connection.page);
+        self.last_token_refresh_at = None;
+        self.last_token_refresh_error = None;
+        self.token_suspect_since = None;
+        self.deauthorized_at = None;
+        self.last_sync_at = Some(now);
+        self.error = None;
+        self.rate = Rate::default();
+        self.webhook_fields.clear();
+        self.setup_pending = true;
+        self.token_generation += 1;
+        self.connection_generation += 1;
+        self.version += 1;
+        self.updated_at = now;
+    }
+
     /// Takes over what Instagram says about the account.
     pub fn apply_profile(&mut self, profile: &Profile) {
         if self.display_name.is_none() || self.display_name == self.name {
@@ -255,13 +376,8 @@ impl Account {
     /// The status at `now`: a token runs out by itself, and a rate limit ends by itself. The filters of
     /// `table::accounts` say the same in DynamoDB's words.
     pub fn status_at(&self, now: Timestamp) -> Status {
-        let expired = self.token_expires_at.is_some_and(|expiry| expiry <= now);
-        let blocked = self.rate.blocked_until.is_some_and(|until| until > now);
-        match self.status {
-            Status::Active | Status::RateLimited | Status::Error if expired => Status::TokenExpired,
-            Status::RateLimited if !blocked => Status::Active,
-            status => status,
-        }
+        self.status
+            .at(now, self.token_expires_at, self.rate.blocked_until)
     }
 
     /// The reason that goes with [`Account::status_at`].

@@ -91,8 +91,11 @@ impl AppSecrets {
 pub struct AppSecretsSource {
     client: Client,
     id: String,
-    cached: Arc<Mutex<Option<(Timestamp, Arc<AppSecrets>)>>>,
+    cached: Arc<Mutex<Option<Cached>>>,
 }
+
+/// When the secret was read, and what it held.
+type Cached = (Timestamp, Arc<AppSecrets>);
 
 impl AppSecretsSource {
     /// The secret with this name or ARN; no call is made.

@@ -22,6 +22,9 @@ pub fn first_refresh_at(account_id: &str, issued: Timestamp, expiry: Timestamp) 
     planned.max(issued + YOUNGEST_REFRESHABLE)
 }
 
+/// When a refresh that failed is tried again: daily.
+pub const RETRY_REFRESH_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
 /// The minute of the day (UTC) at which an account is synced: spread over the day, the same every day.
 pub fn daily_sync_minute(account_id: &str) -> (u64, u64) {
     let minute = stable_hash(account_id) % (24 * 60);

@@ -91,6 +91,12 @@ async fn ask(
         Ok(token) => app.graph.for_login(account.login).me(&token).await,
         Err(error) => return Err(SyncError::Vault(error)),
     };
+    let is_app_wide = answer.as_ref().is_err_and(|error| {
+        app.graph
+            .breaker()
+            .open_because_of(error.endpoint)
+            .is_some()
+    });
     let now = app.clock.now();
     let mut before = account.status_at(now);
     let written = app
@@ -103,7 +109,7 @@ async fn ask(
                 return false;
             }
             before = record.status_at(now);
-            take_over(record, &answer, is_sync, now);
+            take_over(record, &answer, is_app_wide, is_sync, now);
             true
         })
         .await?
@@ -123,6 +129,7 @@ async fn ask(
 fn take_over(
     record: &mut Account,
     answer: &Result<Answered<Profile>, GraphError>,
+    is_app_wide: bool,
     is_sync: bool,
     now: Timestamp,
 ) {
@@ -147,7 +154,7 @@ fn take_over(
             }
         }
         Err(error) => {
-            verdict::note_failure(record, error, now);
+            verdict::note_failure(record, error, is_app_wide, now);
             if is_sync {
                 record.error = Some(verdict::failure(error, now));
             }

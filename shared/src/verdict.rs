@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::{Account, Failure, Status};
-use crate::graph::{AccountEffect, GraphError, Usage};
+use crate::graph::{AccountEffect, Endpoint, GraphError, Usage};
 
 /// Two doubts closer together count as one.
 const SIGNALS_APART: SignedDuration = SignedDuration::from_hours(1);
@@ -32,9 +32,12 @@ pub fn note_success(account: &mut Account, usage: &Usage) {
 }
 
 /// Takes over what a refusal means for the account.
-pub fn note_failure(account: &mut Account, error: &GraphError, now: Timestamp) {
+///
+/// While calls of this kind pause because many accounts met the same error, it means nothing for any one of them:
+/// `is_app_wide` says so.
+pub fn note_failure(account: &mut Account, error: &GraphError, is_app_wide: bool, now: Timestamp) {
     note_usage(account, &error.usage);
-    if !account.is_connected() {
+    if is_app_wide || !account.is_connected() {
         return;
     }
     let status = match error.row().effect {
@@ -45,6 +48,8 @@ pub fn note_failure(account: &mut Account, error: &GraphError, now: Timestamp) {
             account.rate.blocked_until = Some(now + wait.min(SignedDuration::from_hours(24)));
             Status::RateLimited
         }
+        // Only the profile needs nothing but the basic scope; another call's refusal leaves the account at work.
+        AccountEffect::MissingPermission if error.endpoint != Endpoint::Profile => return,
         AccountEffect::MissingPermission | AccountEffect::NeedsUserAction => Status::Error,
         AccountEffect::TokenSuspect => match account.token_suspect_since {
             None => {

@@ -1,5 +1,5 @@
-//! What every route of every function has: a correlation id, one log line, safe headers, and refusals for what no
-//! route takes.
+//! What every route of every function has: a correlation id, one log line, safe headers, `Idempotency-Key` on POST,
+//! and refusals for what no route takes.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
+use super::idempotency::honour_idempotency_key;
 use super::problem::{Problem, Refusal};
 use crate::app::App;
 use crate::telemetry::{self, Scope};
@@ -22,6 +23,10 @@ const LONGEST_ADDRESS: usize = 8192;
 /// Puts the edge around a function's routes.
 pub fn edge(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
+        .route_layer(middleware::from_fn_with_state(
+            app.clone(),
+            honour_idempotency_key,
+        ))
         .fallback(|| async {
             Problem::new(
                 StatusCode::NOT_FOUND,

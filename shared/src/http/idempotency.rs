@@ -19,7 +19,7 @@ const HEADER: &str = "idempotency-key";
 /// Answers are small; a larger one is not remembered, and DynamoDB would refuse one over 400 KB.
 const LARGEST_ANSWER: usize = 200_000;
 
-/// Middleware for routes with POST.
+/// Middleware of the edge: acts on a POST that carries the header, and on nothing else.
 ///
 /// # Errors
 /// 422 for a key of another request, 409 while the same request runs, 400 for a key that is none.

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::aws::AwsError;
-use crate::graph::{AccountEffect, GraphError, Row, Who};
+use crate::graph::{AccountEffect, ErrorKind, GraphError, Who};
 use crate::telemetry;
 use crate::vault::VaultError;
 
@@ -177,7 +177,7 @@ impl From<VaultError> for Problem {
 impl From<GraphError> for Problem {
     fn from(error: GraphError) -> Self {
         let row = error.row();
-        let status = status_of(row);
+        let status = status_of(error.kind);
         telemetry::note_cause(error.to_string());
         Self {
             instagram: Some(InstagramNumbers {
@@ -195,11 +195,15 @@ impl From<GraphError> for Problem {
 
 /// What a refusal of Instagram's is to our caller: a limit, a state of the account that a person must mend, a request
 /// that cannot work, or a fault behind us.
-fn status_of(row: &Row) -> StatusCode {
-    match (row.effect, row.who) {
-        (AccountEffect::RateLimited, _) => StatusCode::TOO_MANY_REQUESTS,
-        (AccountEffect::None, Who::User) => StatusCode::UNPROCESSABLE_ENTITY,
-        (AccountEffect::None, _) => StatusCode::BAD_GATEWAY,
+fn status_of(kind: ErrorKind) -> StatusCode {
+    let row = kind.row();
+    match (kind, row.effect, row.who) {
+        (ErrorKind::AppRateLimited, ..) | (_, AccountEffect::RateLimited, _) => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        (ErrorKind::PausedByBreaker, ..) => StatusCode::SERVICE_UNAVAILABLE,
+        (_, AccountEffect::None, Who::User) => StatusCode::UNPROCESSABLE_ENTITY,
+        (_, AccountEffect::None, _) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::CONFLICT,
     }
 }

@@ -34,7 +34,7 @@ pub struct AccountFilter {
     pub client_id: Option<String>,
     /// Only those with this text in a name, upper or lower case.
     pub search: Option<String>,
-    /// Only those whose token runs out after now and until then.
+    /// Only those with a live token that runs out after now and until then.
     pub expiring_until: Option<Timestamp>,
 }
 
@@ -317,10 +317,7 @@ impl Table {
                 .map_err(|error| AwsError::new("Query", &error))?;
             for item in output.items() {
                 if let (Some(id), Some(position)) = (string(item, "id"), string(item, "index1sk")) {
-                    let expires_ms = match item.get("tokenExpiresMs") {
-                        Some(AttributeValue::N(digits)) => digits.parse().unwrap_or(i64::MAX),
-                        _ => i64::MAX,
-                    };
+                    let expires_ms = milliseconds(item, "tokenExpiresMs").unwrap_or(i64::MAX);
                     found.push(Found {
                         id,
                         position,
@@ -338,7 +335,8 @@ impl Table {
         }
     }
 
-    fn company_query(
+    /// A company's accounts in the first index, as far as the filter lets them through.
+    pub(super) fn company_query(
         &self,
         company: &str,
         filter: &AccountFilter,
@@ -375,9 +373,20 @@ impl Table {
             query = query.expression_attribute_values(":search", text(search.to_lowercase()));
         }
         if let Some(until) = filter.expiring_until {
-            conditions.push("tokenExpiresMs > :now AND tokenExpiresMs <= :until");
+            // A token that is dead already does not run out.
+            conditions.push(
+                "tokenExpiresMs > :now AND tokenExpiresMs <= :until AND #status IN (:active, :rate_limited, :error)",
+            );
             uses_now = true;
-            query = query.expression_attribute_values(":until", number(until.as_millisecond()));
+            query = query
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":until", number(until.as_millisecond()));
+            for live in [Status::Active, Status::RateLimited, Status::Error] {
+                query = query.expression_attribute_values(
+                    format!(":{}", live.as_str()),
+                    text(live.as_str()),
+                );
+            }
         }
         if uses_now {
             query = query.expression_attribute_values(":now", number(now.as_millisecond()));
@@ -488,9 +497,16 @@ fn start_key(company: &str, position: &str) -> Option<Item> {
     Some(key)
 }
 
-fn string(item: &Item, attribute: &str) -> Option<String> {
+pub(super) fn string(item: &Item, attribute: &str) -> Option<String> {
     match item.get(attribute) {
         Some(AttributeValue::S(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+pub(super) fn milliseconds(item: &Item, attribute: &str) -> Option<i64> {
+    match item.get(attribute) {
+        Some(AttributeValue::N(digits)) => digits.parse().ok(),
         _ => None,
     }
 }

@@ -114,7 +114,7 @@ impl Table {
     ) -> Result<(), AwsError> {
         let condition = "holder = :holder";
         let key = keys::idempotency(company, key).into_item();
-        let result = match answer {
+        match answer {
             Some(answer) => {
                 let answer = serde_dynamo::to_attribute_value(answer).map_err(|_| {
                     AwsError::unreadable("UpdateItem", "an answer that cannot be written")
@@ -143,8 +143,7 @@ impl Table {
                 .await
                 .map(|_| ())
                 .or_else(|error| ignore_lost(error, "DeleteItem")),
-        };
-        result
+        }
     }
 }
 

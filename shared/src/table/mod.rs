@@ -3,9 +3,11 @@
 //! Every write carries a condition. What a failed condition means is said where the write is made.
 
 pub mod accounts;
+pub mod erasure;
 pub mod idempotency;
 pub mod keys;
 pub mod login_states;
+pub mod overview;
 pub mod timeline;
 
 use std::fmt;
