@@ -229,7 +229,7 @@ fn consent_page(visit: &Visit<'_>, request: &ConsentRequest) -> Answer {
         .state
         .durable
         .people
-        .values()
+        .iter()
         .enumerate()
         .map(|(position, person)| account_choice(person, &request.app, position == 0))
         .collect();

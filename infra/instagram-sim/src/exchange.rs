@@ -70,7 +70,7 @@ fn short_lived_token(visit: &mut Visit<'_>) -> Result<Answer, String> {
     }
     code.used = true;
     let code = code.clone();
-    let Some(person) = visit.state.durable.people.get(&code.ig_user_id).cloned() else {
+    let Some(person) = visit.state.durable.people.by_id(&code.ig_user_id).cloned() else {
         return Err("Matching code was not found or was already used".to_owned());
     };
     let holder = holder(visit, &code.ig_user_id);
@@ -190,7 +190,12 @@ fn check_grant_type(visit: &Visit<'_>, wanted: &str) -> Result<(), GraphError> {
 
 /// Whose token is handed out: that of the one who asked, unless a fault wants somebody else's.
 fn holder(visit: &Visit<'_>, asked_by: &str) -> String {
-    let mut ids = visit.state.durable.people.keys();
+    let mut ids = visit
+        .state
+        .durable
+        .people
+        .iter()
+        .map(|person| &person.ig_user_id);
     let other = match visit.effects.wrong_user {
         true => ids.find(|id| *id != asked_by),
         false => None,

@@ -18,6 +18,7 @@ mod fault;
 mod html;
 mod incoming;
 mod log;
+mod people;
 mod person;
 mod profile;
 mod router;
@@ -184,7 +185,7 @@ impl InstagramSim {
     #[must_use]
     pub fn people(&self) -> Vec<Person> {
         self.shared
-            .with_state(|state| state.durable.people.values().cloned().collect())
+            .with_state(|state| state.durable.people.iter().cloned().collect())
     }
 
     /// The person with this name.

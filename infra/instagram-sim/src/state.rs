@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::App;
 use crate::fault::{Fault, FaultKind};
 use crate::log::Call;
+use crate::people::People;
 use crate::person::{Person, Revocation};
 use crate::settings::Settings;
 use crate::tokens::{Code, Token, TokenKind, Tokens};
@@ -29,8 +30,7 @@ pub(crate) struct State {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Durable {
-    /// By `ig_user_id`.
-    pub(crate) people: BTreeMap<String, Person>,
+    pub(crate) people: People,
     pub(crate) tokens: Tokens,
     pub(crate) codes: BTreeMap<String, Code>,
     /// Webhook fields by app (`client_id`) and person (`ig_user_id`).
@@ -82,8 +82,7 @@ impl State {
     }
 
     pub(crate) fn person(&self, username: &str) -> Option<&Person> {
-        let mut people = self.durable.people.values();
-        people.find(|person| person.username == username)
+        self.durable.people.by_username(username)
     }
 
     /// Adds a person, or replaces the one with the same name, whose ids then stay.
@@ -119,18 +118,11 @@ impl State {
                 _ => {}
             }
         }
-        let taken = self.durable.people.values().any(|other| {
-            other.username != person.username
-                && (other.ig_user_id == person.ig_user_id
-                    || other.app_scoped_id == person.app_scoped_id)
-        });
-        if taken {
+        if self.durable.people.has_ids_of_another(&person) {
             return Err("somebody else has one of these ids".to_owned());
         }
         self.durable.people_added += 1;
-        self.durable
-            .people
-            .insert(person.ig_user_id.clone(), person.clone());
+        self.durable.people.put(person.clone());
         self.unsaved = true;
         Ok(person)
     }
@@ -150,9 +142,7 @@ impl State {
         if changed.username != username && self.person(&changed.username).is_some() {
             return Err(format!("{} is the name of somebody else", changed.username));
         }
-        self.durable
-            .people
-            .insert(changed.ig_user_id.clone(), changed);
+        self.durable.people.put(changed);
         self.unsaved = true;
         Ok(())
     }

@@ -44,7 +44,7 @@ impl Visit<'_> {
             .incoming
             .token()
             .and_then(|(text, _)| self.state.durable.tokens.get(text));
-        let person = token.and_then(|token| self.state.durable.people.get(&token.ig_user_id));
+        let person = token.and_then(|token| self.state.durable.people.by_id(&token.ig_user_id));
         let (Some(token), Some(person)) = (token, person) else {
             let message = "Invalid OAuth access token - Cannot parse access token";
             return Err(GraphError::new(190, OAUTH_EXCEPTION, message)
@@ -132,7 +132,7 @@ impl Visit<'_> {
             .and_then(|code| durable.codes.get(code))
             .map(|code| &code.ig_user_id);
         let person = match by_token.or(by_code) {
-            Some(ig_user_id) => durable.people.get(ig_user_id),
+            Some(ig_user_id) => durable.people.by_id(ig_user_id),
             None => state.person(incoming.parameter("_sim_as")?),
         };
         person.map(|person| person.username.clone())

@@ -31,7 +31,7 @@ pub(super) fn page(state: &mut State) -> String {
     body += &table(
         "People",
         &["username", "name", "type", "user_id", "id", "role"],
-        state.durable.people.values().map(|person| {
+        state.durable.people.iter().map(|person| {
             vec![
                 person.username.clone(),
                 person.name.clone(),

@@ -77,7 +77,7 @@ fn route(shared: &Shared, incoming: &Incoming, segments: &[&str]) -> Outcome {
 fn list_people(shared: &Shared) -> Answer {
     let now_ms = (shared.now)();
     let people: Vec<Value> = shared.with_state(|state| {
-        let people = state.durable.people.values();
+        let people = state.durable.people.iter();
         people
             .map(|person| {
                 let subscriptions = state.durable.subscriptions.values();

@@ -1,4 +1,15 @@
 //! The simulator, driven over loopback as an app drives it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail it by panicking, like the test itself"
+)]
+
 mod client;
+mod consent;
+mod control;
+mod faults;
+mod graph;
 mod login;
+mod state_file;
+mod tokens;
