@@ -1,0 +1,155 @@
+//! What Lambda's event source mapping does: takes messages off a queue, hands them to a function in batches, deletes
+//! those that are done. And the turning of the clock from due time to due time.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use aws_sim::AwsSim;
+use jiff::SignedDuration;
+use shared::clock::ManualClock;
+use shared::lambda::Function;
+
+use crate::gateway::invoke_raw;
+use crate::resources::{Resources, VISIBILITY_SECONDS, clients};
+use crate::sqs_event::{BATCH_SIZE, done, sqs_event};
+
+/// A queue that feeds a function.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    client: Client,
+    queue_url: String,
+    queue_arn: String,
+}
+
+/// What was done while the clock was turned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Schedules that fired.
+    pub fired: usize,
+    /// Messages that were handed to the function, repeated ones counted again.
+    pub delivered: usize,
+}
+
+impl Feed {
+    /// Feeds from the accounts' queue.
+    pub fn new(aws_url: &str, resources: &Resources) -> Self {
+        Self {
+            client: clients(aws_url, "POLLER").sqs,
+            queue_url: resources.queue_url.clone(),
+            queue_arn: resources.queue_arn.clone(),
+        }
+    }
+
+    /// Hands over what waits, until nothing is visible any more. Returns how many messages that were.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn drain(&self, worker: &Function, clock: &ManualClock) -> Result<usize, String> {
+        let mut delivered = 0;
+        loop {
+            let messages = self.receive().await?;
+            if messages.is_empty() {
+                return Ok(delivered);
+            }
+            delivered += messages.len();
+            let event = sqs_event(&messages, &self.queue_arn);
+            // A function that fails as a whole leaves its messages hidden until their visibility ends.
+            if let Ok(answer) = invoke_raw(worker, &event, clock.milliseconds()).await {
+                self.delete(&done(&messages, answer.get())).await?;
+            }
+        }
+    }
+
+    async fn receive(&self) -> Result<Vec<Message>, String> {
+        self.client
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(BATCH_SIZE)
+            .visibility_timeout(i32::try_from(VISIBILITY_SECONDS).unwrap_or(i32::MAX))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .map(|output| output.messages.unwrap_or_default())
+            .map_err(|error| shared::aws::AwsError::new("ReceiveMessage", &error).to_string())
+    }
+
+    async fn delete(&self, messages: &[&Message]) -> Result<(), String> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let entries = messages
+            .iter()
+            .enumerate()
+            .map(|(position, message)| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(position.to_string())
+                    .receipt_handle(message.receipt_handle().unwrap_or_default())
+                    .build()
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| error.to_string())?;
+        self.client
+            .delete_message_batch()
+            .queue_url(&self.queue_url)
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| shared::aws::AwsError::new("DeleteMessageBatch", &error).to_string())
+    }
+
+    /// Fires what is due now and hands over what waits.
+    ///
+    /// # Errors
+    /// When the embedded AWS does not answer.
+    pub async fn work(
+        &self,
+        aws: &AwsSim,
+        worker: &Function,
+        clock: &ManualClock,
+    ) -> Result<Turned, String> {
+        let fired = aws.fire_due_schedules().await;
+        let delivered = self.drain(worker, clock).await?;
+        Ok(Turned { fired, delivered })
+    }
+
+    /// Turns the clock from due time to due time: at each, schedules fire and the queue is handed over, until `by` has
+    /// passed and all that was due is done.
+    ///
+    /// # Errors
+    /// When the embedded AWS does not answer, or something stays due that neither fires nor is delivered.
+    pub async fn turn(
+        &self,
+        aws: &AwsSim,
+        worker: &Function,
+        clock: &ManualClock,
+        by: SignedDuration,
+    ) -> Result<Turned, String> {
+        let by = i64::try_from(by.as_millis()).map_err(|_| "too far".to_owned())?;
+        let target = clock.milliseconds().saturating_add(by);
+        let mut turned = Turned::default();
+        let mut idle = 0;
+        loop {
+            let step = self.work(aws, worker, clock).await?;
+            turned.fired += step.fired;
+            turned.delivered += step.delivered;
+            let now = clock.milliseconds();
+            match aws.next_due().filter(|due| *due <= target) {
+                Some(due) if due > now => {
+                    clock.advance(SignedDuration::from_millis(due - now));
+                    idle = 0;
+                }
+                Some(_) if step == Turned::default() => {
+                    idle += 1;
+                    if idle == 3 {
+                        return Err("something is due that neither fires nor is delivered".into());
+                    }
+                }
+                Some(_) => {}
+                None if now < target => {
+                    clock.advance(SignedDuration::from_millis(target - now));
+                }
+                None => return Ok(turned),
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What `template.yaml` makes on AWS, made on the embedded one: table, queue with dead letters, schedule group and the
+//! app's secret. All calls are the real SDK's, and all may be repeated on a state that was kept.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use shared::aws::{Aws, is_code};
+use shared::config::AwsConfig;
+use shared::table::keys;
+use url::Url;
+
+/// The Region of everything.
+pub const REGION: &str = "us-east-1";
+/// The AWS account of everything.
+pub const ACCOUNT_ID: &str = "000000000000";
+/// The table.
+pub const TABLE: &str = "instagram";
+/// The accounts' queue.
+pub const QUEUE: &str = "accounts";
+/// Where messages end that were received too often.
+pub const DEAD_LETTERS: &str = "accounts-dead-letters";
+/// The accounts' schedules.
+pub const SCHEDULE_GROUP: &str = "instagram";
+/// The secret with app ids and app secrets.
+pub const APP_SECRET: &str = "instagram/app";
+/// A message received this often goes to the dead letters.
+pub const MAX_RECEIVE_COUNT: u32 = 5;
+/// How long a queue's worker may take, seconds.
+pub const WORKER_TIMEOUT_SECONDS: i64 = 30;
+/// How long a message stays hidden after it was received: six times the worker's timeout, as AWS recommends.
+pub const VISIBILITY_SECONDS: i64 = 6 * WORKER_TIMEOUT_SECONDS;
+
+/// The secret access key of every function: it is checked by nobody, and must be found nowhere.
+pub const SECRET_ACCESS_KEY: &str = "canary-aws-secret-access-key";
+
+/// What was made, with the addresses that AWS chose.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// Address of the accounts' queue.
+    pub queue_url: String,
+    /// ARN of the accounts' queue.
+    pub queue_arn: String,
+    /// Address of the dead letters.
+    pub dead_letters_url: String,
+}
+
+/// What could not be made, and why.
+#[derive(Debug)]
+pub struct ProvisionError(String);
+
+impl fmt::Display for ProvisionError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ProvisionError {}
+
+fn refused<E, R>(what: &str, error: &SdkError<E, R>) -> ProvisionError
+where
+    SdkError<E, R>: std::error::Error,
+    E: ProvideErrorMetadata,
+{
+    ProvisionError(format!("{what}: {}", DisplayErrorContext(error)))
+}
+
+/// Clients of the embedded AWS at `url`, which it knows apart by their access key id.
+///
+/// # Panics
+/// When `url` is none.
+pub fn clients(url: &str, access_key_id: &str) -> Aws {
+    Aws::new(&AwsConfig {
+        region: REGION.into(),
+        credentials: Credentials::new(access_key_id, SECRET_ACCESS_KEY, None, None, "world"),
+        endpoint: Some(Url::parse(url).expect("the embedded AWS has an address")),
+        endpoint_of: BTreeMap::new(),
+        table: TABLE.into(),
+        app_secret_id: APP_SECRET.into(),
+        queue_url: String::new(),
+        queue_arn: String::new(),
+        schedule_group: SCHEDULE_GROUP.into(),
+        schedule_role_arn: String::new(),
+    })
+}
+
+/// Makes everything that does not exist yet; the app's secret gets the given text.
+///
+/// # Errors
+/// When AWS refuses.
+pub async fn provision(aws: &Aws, app_secret: &str) -> Result<Resources, ProvisionError> {
+    make_table(&aws.dynamodb).await?;
+    make_schedule_group(&aws.scheduler).await?;
+    put_app_secret(&aws.secrets, app_secret).await?;
+    let (dead_letters_url, dead_letters_arn) = make_queue(
+        &aws.sqs,
+        DEAD_LETTERS,
+        &[(QueueAttributeName::MessageRetentionPeriod, "1209600")],
+    )
+    .await?;
+    let redrive = serde_json::json!({
+        "deadLetterTargetArn": dead_letters_arn,
+        "maxReceiveCount": MAX_RECEIVE_COUNT,
+    })
+    .to_string();
+    let visibility = VISIBILITY_SECONDS.to_string();
+    let (queue_url, queue_arn) = make_queue(
+        &aws.sqs,
+        QUEUE,
+        &[
+            (QueueAttributeName::VisibilityTimeout, visibility.as_str()),
+            (QueueAttributeName::RedrivePolicy, redrive.as_str()),
+        ],
+    )
+    .await?;
+    Ok(Resources {
+        queue_url,
+        queue_arn,
+        dead_letters_url,
+    })
+}
+
+impl Resources {
+    /// The part of a function's environment that AWS and the template set.
+    pub fn variables(&self, aws_url: &str, access_key_id: &str) -> BTreeMap<String, String> {
+        let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/schedules");
+        [
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+            ("AWS_ENDPOINT_URL", aws_url),
+            ("TABLE_NAME", TABLE),
+            ("APP_SECRET_ID", APP_SECRET),
+            ("ACCOUNT_QUEUE_URL", &self.queue_url),
+            ("ACCOUNT_QUEUE_ARN", &self.queue_arn),
+            ("SCHEDULE_GROUP", SCHEDULE_GROUP),
+            ("SCHEDULE_ROLE_ARN", &role),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+}
+
+async fn make_table(client: &aws_sdk_dynamodb::Client) -> Result<(), ProvisionError> {
+    let incomplete = |_| ProvisionError("the table's definition is incomplete".into());
+    let key = |name: &str, kind: KeyType| {
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .map_err(incomplete)
+    };
+    let index = |name: &str, projection: Projection| {
+        GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .key_schema(key(&format!("{name}pk"), KeyType::Hash)?)
+            .key_schema(key(&format!("{name}sk"), KeyType::Range)?)
+            .projection(projection)
+            .build()
+            .map_err(incomplete)
+    };
+    let mut request = client
+        .create_table()
+        .table_name(TABLE)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash)?)
+        .key_schema(key("sk", KeyType::Range)?);
+    for index in ["", keys::INDEX_1, keys::INDEX_2] {
+        for part in ["pk", "sk"] {
+            request = request.attribute_definitions(
+                AttributeDefinition::builder()
+                    .attribute_name(format!("{index}{part}"))
+                    .attribute_type(ScalarAttributeType::S)
+                    .build()
+                    .map_err(incomplete)?,
+            );
+        }
+    }
+    let some_attributes = Projection::builder()
+        .projection_type(ProjectionType::Include)
+        .set_non_key_attributes(Some(
+            keys::INDEX_1_ATTRIBUTES
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
+        ))
+        .build();
+    let only_keys = Projection::builder()
+        .projection_type(ProjectionType::KeysOnly)
+        .build();
+    let created = request
+        .global_secondary_indexes(index(keys::INDEX_1, some_attributes)?)
+        .global_secondary_indexes(index(keys::INDEX_2, only_keys)?)
+        .send()
+        .await;
+    match created {
+        Ok(_) => {}
+        Err(error) if is_code(&error, "ResourceInUseException") => return Ok(()),
+        Err(error) => return Err(refused("the table cannot be made", &error)),
+    }
+    let ttl = TimeToLiveSpecification::builder()
+        .attribute_name(keys::TTL)
+        .enabled(true)
+        .build()
+        .map_err(incomplete)?;
+    client
+        .update_time_to_live()
+        .table_name(TABLE)
+        .time_to_live_specification(ttl)
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|error| refused("the table's time to live cannot be set", &error))
+}
+
+async fn make_schedule_group(client: &aws_sdk_scheduler::Client) -> Result<(), ProvisionError> {
+    let created = client
+        .create_schedule_group()
+        .name(SCHEDULE_GROUP)
+        .send()
+        .await;
+    match created {
+        Ok(_) => Ok(()),
+        Err(error) if is_code(&error, "ConflictException") => Ok(()),
+        Err(error) => Err(refused("the schedule group cannot be made", &error)),
+    }
+}
+
+async fn put_app_secret(
+    client: &aws_sdk_secretsmanager::Client,
+    text: &str,
+) -> Result<(), ProvisionError> {
+    let created = client
+        .create_secret()
+        .name(APP_SECRET)
+        .secret_string(text)
+        .client_request_token(uuid::Uuid::new_v4().to_string())
+        .send()
+        .await;
+    match created {
+        Ok(_) => return Ok(()),
+        Err(error) if is_code(&error, "ResourceExistsException") => {}
+        Err(error) => return Err(refused("the app's secret cannot be made", &error)),
+    }
+    let current = client
+        .get_secret_value()
+        .secret_id(APP_SECRET)
+        .send()
+        .await
+        .map_err(|error| refused("the app's secret cannot be read", &error))?;
+    if current.secret_string() == Some(text) {
+        return Ok(());
+    }
+    client
+        .put_secret_value()
+        .secret_id(APP_SECRET)
+        .secret_string(text)
+        .client_request_token(uuid::Uuid::new_v4().to_string())
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|error| refused("the app's secret cannot be changed", &error))
+}
+
+/// The queue's address and ARN.
+async fn make_queue(
+    client: &aws_sdk_sqs::Client,
+    name: &str,
+    attributes: &[(QueueAttributeName, &str)],
+) -> Result<(String, String), ProvisionError> {
+    let mut request = client.create_queue().queue_name(name);
+    for (attribute, value) in attributes {
+        request = request.attributes(attribute.clone(), *value);
+    }
+    let created = request
+        .send()
+        .await
+        .map_err(|error| refused("a queue cannot be made", &error))?;
+    let url = created.queue_url().unwrap_or_default().to_owned();
+    let read = client
+        .get_queue_attributes()
+        .queue_url(&url)
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await
+        .map_err(|error| refused("a queue's ARN cannot be read", &error))?;
+    let arn = read
+        .attributes()
+        .and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn))
+        .ok_or_else(|| ProvisionError("a queue has no ARN".into()))?;
+    Ok((url, arn.clone()))
+}
