@@ -49,22 +49,30 @@ pub async fn sync_profile(app: &Arc<App>, account: &Account, by: &str) -> Result
     let started_at = app.clock.now();
     let asked = ask(app, account, by, true).await?;
     let completed_at = app.clock.now();
-    let refusal = asked.refusal.as_ref();
+    // Whatever kept this sync from taking a profile over: a refusal, or an answer for another account.
+    let failure = match &asked.refusal {
+        Some(error) => Some(verdict::failure(error, completed_at)),
+        None => asked
+            .account
+            .error
+            .clone()
+            .filter(|failure| failure.at >= started_at),
+    };
     let rate_limited = asked.account.status_at(completed_at) == Status::RateLimited;
     let entry = SyncLogEntry {
         started_at,
         completed_at,
         duration_ms: telemetry::milliseconds_since(started_at, &app.clock),
         sync_type: "profile".into(),
-        status: if refusal.is_none() {
+        status: if failure.is_none() {
             "success"
         } else {
             "failed"
         }
         .into(),
-        items_synced: u64::from(refusal.is_none()),
-        error_code: refusal.map(|error| error.kind.code().to_owned()),
-        error_message: refusal.map(|error| error.row().sentence.to_owned()),
+        items_synced: u64::from(failure.is_none()),
+        error_code: failure.as_ref().map(|failure| failure.code.clone()),
+        error_message: failure.map(|failure| failure.message),
         rate_limit_hit: rate_limited,
         rate_limit_reset: asked.account.rate.blocked_until.filter(|_| rate_limited),
         correlation_id: telemetry::correlation_id(),
@@ -102,9 +110,11 @@ async fn ask(
     let written = app
         .table
         .update_account(&account.id, now, |record| {
-            // What was begun for an earlier connection or token says nothing about this one.
+            // What was begun for an earlier connection says nothing about this one, and the refusal of an earlier
+            // token nothing about the token that replaced it meanwhile.
             if record.connection_generation != account.connection_generation
                 || !record.is_connected()
+                || (answer.is_err() && record.token_generation != account.token_generation)
             {
                 return false;
             }

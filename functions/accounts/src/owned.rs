@@ -1,0 +1,75 @@
+//! Loading the account that a route names: only its own company gets it.
+//!
+//! Both extractors refuse in the same order: no caller (401), a role that may not (403), no such account (404), another
+//! company's account (403). So a body or a query is looked at only after that.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+use shared::account::Account;
+use shared::app::App;
+use shared::http::{Caller, Editor, Problem};
+
+/// The account of the path, for a caller who may read it.
+pub(crate) struct OwnAccount(pub(crate) Account);
+
+/// The account of the path, for a caller who may change it.
+pub(crate) struct EditableAccount {
+    pub(crate) caller: Caller,
+    pub(crate) account: Account,
+}
+
+impl FromRequestParts<Arc<App>> for OwnAccount {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        account_of_path(parts, app, &caller).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for EditableAccount {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Editor(caller) = Editor::from_request_parts(parts, app).await?;
+        let account = account_of_path(parts, app, &caller).await?;
+        Ok(Self { caller, account })
+    }
+}
+
+async fn account_of_path(
+    parts: &mut Parts,
+    app: &Arc<App>,
+    caller: &Caller,
+) -> Result<Account, Problem> {
+    let parameters = RawPathParams::from_request_parts(parts, app)
+        .await
+        .map_err(|_| Problem::account_not_found())?;
+    let id = parameters
+        .iter()
+        .find_map(|(name, value)| (name == "id").then_some(value))
+        .filter(|id| is_account_id(id))
+        .ok_or_else(Problem::account_not_found)?;
+    let account = app
+        .table
+        .account(id)
+        .await?
+        .ok_or_else(Problem::account_not_found)?;
+    if account.company != caller.company {
+        return Err(Problem::forbidden(
+            "account_of_another_company",
+            "This account belongs to another company.",
+        ));
+    }
+    Ok(account)
+}
+
+/// Whether a text has the form of our ids: anything else cannot name a record, and is not asked for.
+fn is_account_id(text: &str) -> bool {
+    text.len() == 36
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}

@@ -1,0 +1,138 @@
+//! Asking Instagram about an account at once: its profile, or only whether its token works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::account::{Account, AccountView, Failure, Status, TokenStatus};
+use shared::app::App;
+use shared::graph::{ErrorKind, GraphError};
+use shared::http::Problem;
+use shared::sync::{self, Asked, SyncError};
+use shared::verdict;
+
+use crate::owned::EditableAccount;
+
+/// How an account stands.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CheckedStatus {
+    /// As it is now.
+    status: Status,
+    /// How it stands with the token.
+    token_status: TokenStatus,
+    /// Why the status is what it is; where Instagram was asked and settled nothing, why not.
+    reason: Option<Failure>,
+    /// Whether Instagram was asked just now, and its answer settles the status.
+    checked: bool,
+    /// When this was found.
+    checked_at: Timestamp,
+}
+
+/// `POST /instagram/accounts/{id}/sync` → the account with the profile that Instagram has now.
+///
+/// Where Instagram refuses, its refusal is answered; the account keeps it as `error` and, where it changes the state,
+/// as `statusReason`.
+pub(crate) async fn sync_account(
+    State(app): State<Arc<App>>,
+    EditableAccount { caller, account }: EditableAccount,
+) -> Result<Json<AccountView>, Problem> {
+    refuse_while_blocked(&account, app.clock.now())?;
+    let asked = sync::sync_profile(&app, &account, &caller.user)
+        .await
+        .map_err(problem)?;
+    match asked.refusal {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(Json(AccountView::new(asked.account, app.clock.now()))),
+    }
+}
+
+/// `POST /instagram/accounts/{id}/refresh-status` → how the account stands, asked at Instagram where that can tell more
+/// than the record does.
+///
+/// Instagram is not asked about an account that has no token, whose token has run out, or whose rate limit is reached:
+/// the answer is known. An outage is not the account's state, and therefore no error of this request: the status stays,
+/// `checked` is `false` and `reason` says why.
+pub(crate) async fn check_account_status(
+    State(app): State<Arc<App>>,
+    EditableAccount { caller, account }: EditableAccount,
+) -> Result<Json<CheckedStatus>, Problem> {
+    let now = app.clock.now();
+    let has_run_out = account.token_expires_at.is_some_and(|expiry| expiry <= now);
+    let is_blocked = account.status_at(now) == Status::RateLimited;
+    if !account.is_connected() || has_run_out || is_blocked {
+        return Ok(Json(CheckedStatus::stored(&account, now)));
+    }
+    let asked = sync::check_status(&app, &account, &caller.user)
+        .await
+        .map_err(problem)?;
+    Ok(Json(CheckedStatus::asked(&asked, app.clock.now())))
+}
+
+impl CheckedStatus {
+    fn stored(account: &Account, now: Timestamp) -> Self {
+        Self {
+            status: account.status_at(now),
+            token_status: account.token_status(now),
+            reason: account.status_reason_at(now),
+            checked: false,
+            checked_at: now,
+        }
+    }
+
+    fn asked(asked: &Asked, now: Timestamp) -> Self {
+        let stored = Self::stored(&asked.account, now);
+        let unsettled = asked
+            .refusal
+            .as_ref()
+            .filter(|error| !is_reason(stored.reason.as_ref(), error));
+        match unsettled {
+            Some(error) => Self {
+                reason: Some(verdict::failure(error, now)),
+                ..stored
+            },
+            None => Self {
+                checked: true,
+                ..stored
+            },
+        }
+    }
+}
+
+/// Whether the refusal is why the account stands as it does.
+fn is_reason(reason: Option<&Failure>, refusal: &GraphError) -> bool {
+    reason.is_some_and(|reason| reason.code == refusal.kind.code())
+}
+
+fn refuse_while_blocked(account: &Account, now: Timestamp) -> Result<(), Problem> {
+    if account.status_at(now) != Status::RateLimited {
+        return Ok(());
+    }
+    let left = account
+        .rate
+        .blocked_until
+        .and_then(|until| Duration::try_from(until.duration_since(now)).ok())
+        .unwrap_or_default();
+    Err(Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::RateLimited.code(),
+        ErrorKind::RateLimited.row().sentence,
+    )
+    .retry_after(left))
+}
+
+fn problem(error: SyncError) -> Problem {
+    match error {
+        SyncError::NotConnected => Problem::conflict(
+            "account_not_connected",
+            "The account is not connected. Connect it again first.",
+        ),
+        SyncError::Gone => Problem::account_not_found(),
+        SyncError::Vault(error) => error.into(),
+        SyncError::Aws(error) => error.into(),
+    }
+}
