@@ -38,7 +38,9 @@ fn read_profile(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
             let message = format!("(#100) Tried accessing nonexisting field ({field})");
             return Err(GraphError::new(100, IG_API_EXCEPTION, message));
         };
-        if !person.absent_fields.iter().any(|absent| absent == field) {
+        // What a person never filled in does not appear.
+        let is_empty = value.as_str() == Some("");
+        if !is_empty && !person.absent_fields.iter().any(|absent| absent == field) {
             profile.insert(field.to_owned(), value);
         }
     }

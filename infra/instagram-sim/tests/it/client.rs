@@ -78,6 +78,16 @@ pub(crate) fn app() -> App {
     }
 }
 
+/// A second app, which must not get at what the first one has.
+pub(crate) fn another_app() -> App {
+    App {
+        name: "Another App".to_owned(),
+        client_id: "990000000000002".to_owned(),
+        client_secret: "simulated-secret-of-another-app".to_owned(),
+        ..app()
+    }
+}
+
 pub(crate) fn encode(pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
@@ -96,7 +106,7 @@ impl World {
             listen: ([127, 0, 0, 1], 0).into(),
             now: Arc::new(move || hand.load(Ordering::SeqCst)),
             seed,
-            apps: vec![app],
+            apps: vec![app, another_app()],
             state_file,
         })
         .await

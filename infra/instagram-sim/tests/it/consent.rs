@@ -56,7 +56,7 @@ async fn no_text_of_anybody_becomes_markup() {
         let reply = world.get(&path).await;
         let page = reply.text().to_lowercase();
         assert!(
-            page.contains("&lt;script&gt;"),
+            page.contains("&quot;&gt;&lt;script&gt;"),
             "{path} shows the text: {page}"
         );
         assert!(!page.contains("<script"), "{path}");

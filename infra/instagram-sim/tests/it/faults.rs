@@ -145,6 +145,10 @@ async fn truncated_empty_and_huge_bodies_come_after_the_call_was_applied() {
     assert_eq!(reply.body.len(), promised / 2);
     assert_eq!(world.sim.live_tokens_of("corner.bakery"), 2);
 
+    // An answer that has no body cannot lose half of it, and is lost as a whole.
+    let path = World::authorize_path(&[("_sim_as", "corner.bakery")]);
+    assert!(world.send("GET", &path, "", b"").await.is_err());
+
     let (world, token) = world_with(FaultKind::EmptyBody).await;
     let reply = world.refresh(&token).await;
     assert_eq!(

@@ -79,6 +79,19 @@ async fn me_has_all_its_known_shapes() {
         person.ig_user_id
     );
     assert!(flat.get("name").is_none() && flat.get("id").is_none());
+    world.sim.update_person("ann.makes", |ann| {
+        ann.absent_fields.clear();
+        ann.biography.clear();
+    });
+    let reply = world
+        .get_as(&token, "/v26.0/me?fields=name,biography")
+        .await
+        .json();
+    assert_eq!(reply["name"], "Ann Makes");
+    assert!(
+        reply.get("biography").is_none(),
+        "what is empty does not appear"
+    );
     let rounded = flat["user_id"].as_u64().unwrap() as f64 as u64;
     assert_ne!(
         rounded.to_string(),

@@ -2,7 +2,7 @@
 
 use instagram_sim::{AccountType, CodeAnswer, CodeAnswerId, Person, PersonalAccounts, Settings};
 
-use crate::client::{CLIENT_ID, DAY, HOUR, World, app, encode, token_in};
+use crate::client::{CLIENT_ID, DAY, HOUR, World, another_app, app, encode, token_in};
 
 #[tokio::test]
 async fn a_whole_login_ends_at_the_profile() {
@@ -324,4 +324,34 @@ async fn a_personal_account_logs_in_or_is_refused() {
         .get(&World::authorize_path(&[("_sim_as", "private.pat")]))
         .await;
     assert_eq!(admitted.status, 302);
+}
+
+#[tokio::test]
+async fn codes_and_tokens_of_one_app_are_nothing_to_another() {
+    let world = World::new().await;
+    let other = another_app();
+    let code = world.code_of("corner.bakery").await;
+    let mut form = World::code_form(&code);
+    form.retain(|(name, _)| !name.starts_with("client_"));
+    form.extend([
+        ("client_id", other.client_id.as_str()),
+        ("client_secret", &other.client_secret),
+    ]);
+    let stolen = world.post_form("/oauth/access_token", &form).await;
+    assert_eq!(stolen.status, 400);
+    assert_eq!(
+        stolen.json()["error_message"],
+        "Matching code was not found or was already used"
+    );
+
+    let short = token_in(&world.exchange_code(&code).await);
+    let query = encode(&[
+        ("grant_type", "ig_exchange_token"),
+        ("client_secret", &other.client_secret),
+        ("access_token", &short),
+    ]);
+    assert_eq!(
+        world.get(&format!("/access_token?{query}")).await.error(),
+        (400, 1, None)
+    );
 }

@@ -185,7 +185,7 @@ async fn what_is_secret_is_listed() {
         assert!(secrets.iter().any(|listed| listed == secret), "{secret}");
     }
     assert!(!secrets.iter().any(|listed| listed == CLIENT_ID));
-    assert_eq!(secrets.len(), 4);
+    assert_eq!(secrets.len(), 5, "and the secret of the other app");
 }
 
 #[tokio::test]
