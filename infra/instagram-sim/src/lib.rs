@@ -241,11 +241,20 @@ impl InstagramSim {
         }
     }
 
-    /// Kills all live tokens of a person. Nothing happens where nobody has this name.
+    /// Kills all live tokens of a person.
+    ///
+    /// # Panics
+    ///
+    /// With a sentence, where nobody has this name.
     pub fn revoke_tokens_of(&self, username: &str, how: Revocation) {
         let now_ms = (self.shared.now)();
-        self.shared
+        let revoked = self
+            .shared
             .with_state(|state| state.revoke_tokens_of(username, how, now_ms));
+        assert!(
+            revoked.is_some(),
+            "instagram-sim: nobody is called {username:?}"
+        );
     }
 
     /// What was called, oldest first, without calls under `/_sim/`. The latest 100,000 are kept.
