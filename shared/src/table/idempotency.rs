@@ -84,6 +84,10 @@ impl Table {
             return Ok(Claimed::InFlight);
         };
         let stored: Remembered = from_item(stored)?;
+        if stored.holder == holder {
+            // The SDK repeated a write whose answer was lost.
+            return Ok(Claimed::Now(holder));
+        }
         if stored.fingerprint != fingerprint {
             return Ok(Claimed::Different);
         }

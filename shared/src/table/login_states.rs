@@ -59,7 +59,7 @@ pub enum Spent {
 #[serde(rename_all = "camelCase")]
 struct Stored {
     #[serde(default)]
-    spent_at: Option<Timestamp>,
+    spent_by: Option<String>,
     #[serde(flatten)]
     state: LoginState,
 }
@@ -71,26 +71,23 @@ impl Table {
         // A day more than it may be used, so that a late or repeated callback is told so instead of "unknown".
         let drop_at = login.expires_at + SignedDuration::from_hours(24);
         item.insert(keys::TTL.into(), super::number(drop_at.as_second()));
-        if self.put_if(item, Condition::is_new()).await? {
-            Ok(())
-        } else {
-            Err(AwsError::unreadable(
-                "PutItem",
-                "a login state that exists already",
-            ))
-        }
+        // A state is random, so one that stands there already is this one, whose answer was lost.
+        self.put_if(item, Condition::is_new()).await.map(|_| ())
     }
 
     /// Spends a state: exactly one of many callers at once gets [`Spent::Now`], before anything else is looked at.
     pub async fn spend_login_state(&self, state: &str, now: Timestamp) -> Result<Spent, AwsError> {
+        // Whoever marks a state knows its own mark again, when the SDK repeats a call whose answer was lost.
+        let mark = uuid::Uuid::new_v4().to_string();
         let result = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(keys::login_state(state).into_item()))
-            .update_expression("SET spentAt = :now")
+            .update_expression("SET spentAt = :now, spentBy = :mark")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(spentAt)")
             .expression_attribute_values(":now", text(now.to_string()))
+            .expression_attribute_values(":mark", text(&mark))
             .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
             .return_values_on_condition_check_failure(
                 aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
@@ -109,7 +106,8 @@ impl Table {
                     _ => None,
                 };
                 let stored = item.map(super::from_item::<Stored>).transpose()?;
-                Ok(match stored.and_then(|stored| stored.spent_at) {
+                Ok(match stored {
+                    Some(Stored { spent_by: Some(by), state }) if by == mark => Spent::Now(state),
                     Some(_) => Spent::Before,
                     None => Spent::Unknown,
                 })
