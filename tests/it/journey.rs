@@ -1,0 +1,224 @@
+//! A world with all functions in it, and the steps that people and callers take.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+use shared::account::Account;
+use shared::lambda::Function;
+use shared::table::accounts::{AccountFilter, instagram_ids};
+use world::gateway::{HttpCall, Reply};
+use world::{Decision, World, WorldOptions};
+
+/// Somebody who calls the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The person.
+    pub user: &'static str,
+    /// The company.
+    pub company: &'static str,
+}
+
+/// Ann of the company `acme`.
+pub const ANN: Caller = Caller { user: "ann", company: "acme" };
+/// Bob of the company `bolt`.
+pub const BOB: Caller = Caller { user: "bob", company: "bolt" };
+
+/// A login that was begun.
+pub struct Begun {
+    /// The consent window's address.
+    pub url: String,
+    /// The state's text.
+    pub state: String,
+    /// The cookie that the browser got.
+    pub cookie: Option<String>,
+}
+
+/// A world, its functions, and every answer that was given in it.
+pub struct Journey {
+    /// The surroundings.
+    pub world: World,
+    /// Starts logins.
+    pub connect: Function,
+    /// Finishes logins.
+    pub callback: Function,
+    /// Lists and manages accounts.
+    pub accounts: Function,
+    /// Takes the queue.
+    pub worker: Function,
+    answers: Mutex<Vec<String>>,
+}
+
+impl Journey {
+    /// A world in which nothing has happened.
+    pub async fn start() -> Self {
+        Self::start_with(WorldOptions::default()).await
+    }
+
+    /// A world with these options.
+    pub async fn start_with(options: WorldOptions) -> Self {
+        let world = World::start_with(options).await;
+        Self {
+            connect: Function::new(world.app("connect")).with_routes(connect::routes()),
+            callback: Function::new(world.app("callback")).with_routes(callback::routes()),
+            accounts: Function::new(world.app("accounts")).with_routes(accounts::routes()),
+            worker: Function::new(world.app("refresh")).with_tasks(refresh::handle),
+            world,
+            answers: Mutex::default(),
+        }
+    }
+
+    /// Sends a call to a function and remembers the answer for the search for secrets.
+    pub async fn call(&self, function: &Function, call: HttpCall) -> Reply {
+        let reply = self.world.call(function, &call).await.expect("the function answers");
+        self.note(&reply);
+        reply
+    }
+
+    /// Remembers an answer for the search for secrets.
+    pub fn note(&self, reply: &Reply) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(reply.everything());
+    }
+
+    /// `GET /instagram/connect` from a browser.
+    pub async fn begin(&self, caller: Caller) -> Begun {
+        self.begin_with(caller, "").await
+    }
+
+    /// `GET /instagram/connect` from a browser, with a query.
+    pub async fn begin_with(&self, caller: Caller, query: &str) -> Begun {
+        let call = HttpCall::get(&format!("/instagram/connect{query}"))
+            .as_user(caller.user, caller.company, "admin")
+            .header("sec-fetch-site", "same-site");
+        let reply = self.call(&self.connect, call).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let answer = reply.json();
+        Begun {
+            url: answer["url"].as_str().expect("an address").to_owned(),
+            state: answer["state"].as_str().expect("a state").to_owned(),
+            cookie: reply.cookie("instagram_connect").or(reply.cookie("__Host-instagram_connect")).map(str::to_owned),
+        }
+    }
+
+    /// The person decides at Instagram; the call of the redirect back, with the browser's cookie.
+    pub async fn redirected(&self, begun: &Begun, username: &str, decision: Decision) -> HttpCall {
+        let back = self.world.consent(&begun.url, username, decision).await;
+        let call = HttpCall::get(&format!("{}?{}", back.path(), back.query().unwrap_or_default()));
+        match &begun.cookie {
+            Some(cookie) => call.cookie(cookie),
+            None => call,
+        }
+    }
+
+    /// A whole login in a browser, up to the callback's page.
+    pub async fn log_in(&self, caller: Caller, username: &str, decision: Decision) -> Reply {
+        let begun = self.begin(caller).await;
+        let call = self.redirected(&begun, username, decision).await;
+        self.call(&self.callback, call).await
+    }
+
+    /// Connects an account and returns its id.
+    pub async fn connected(&self, caller: Caller, username: &str) -> String {
+        let reply = self.log_in(caller, username, Decision::Allow).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        account_on_page(&reply).unwrap_or_else(|| panic!("not connected: {}", reply.text()))
+    }
+
+    /// The company's accounts as the API lists them.
+    pub async fn listed(&self, caller: Caller) -> Vec<Value> {
+        let call = HttpCall::get("/instagram/accounts?limit=100").as_user(caller.user, caller.company, "viewer");
+        let reply = self.call(&self.accounts, call).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["accounts"].as_array().expect("a list").clone()
+    }
+
+    /// The stored records of a company's accounts.
+    pub async fn records(&self, company: &str) -> Vec<Account> {
+        let app = self.world.app("test");
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = app
+                .table
+                .accounts_of_company(company, &AccountFilter::default(), 100, after, self.world.now())
+                .await
+                .expect("the table answers");
+            all.extend(page.accounts);
+            after = page.next;
+            if after.is_none() {
+                return all;
+            }
+        }
+    }
+
+    /// Ends the journey: the queue's work is done, nothing is left over anywhere, what is stored fits together, and no
+    /// secret stands where it may not.
+    pub async fn finish(self) {
+        self.world.drain(&self.worker).await;
+        assert_eq!(self.world.leftovers().await, Vec::<String>::new(), "work is left in a queue");
+        self.assert_consistent(&[ANN.company, BOB.company]).await;
+        let answers = self.answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.world.assert_no_canary_anywhere(&answers).await;
+    }
+
+    /// Every connected account has a readable token, its claims and its two schedules; nothing belongs to nobody.
+    pub async fn assert_consistent(&self, companies: &[&str]) {
+        let app = self.world.cold("test");
+        let mut schedules: Vec<String> =
+            self.world.aws.schedules().into_iter().map(|schedule| schedule.name).collect();
+        schedules.sort();
+        let (mut expected, mut tokens, mut owners) = (Vec::new(), 0, 0);
+        for company in companies {
+            for account in self.records(company).await {
+                if !account.is_connected() {
+                    continue;
+                }
+                tokens += 1;
+                for kind in shared::schedules::Kind::ALL {
+                    expected.push(kind.name(&account.id));
+                }
+                let entry = app.vault.entry(&account).await.expect("a connected account has a token");
+                assert_eq!(entry.generation, account.token_generation, "token and record of {}", account.id);
+                for id in instagram_ids(&account) {
+                    let claim = app.table.claim(id).await.expect("the table answers").expect("a claim");
+                    assert_eq!((claim.account.as_str(), claim.released), (account.id.as_str(), false));
+                    owners += 1;
+                }
+            }
+        }
+        expected.sort();
+        assert_eq!(schedules, expected, "schedules of connected accounts, and no other");
+        assert_eq!(self.stored_tokens(), tokens, "tokens of connected accounts, and no other");
+        let claims = self.world.aws.everything_but_secrets().await.matches("\"CLAIM\"").count();
+        assert!(claims >= owners, "{claims} claims for {owners} ids");
+    }
+
+    /// How many tokens the counting versions of all pages hold.
+    fn stored_tokens(&self) -> usize {
+        let aws = &self.world.aws;
+        let pages = aws.secrets().into_iter().filter(|secret| secret.name.starts_with("instagram/tokens/"));
+        // The version that was written last is the one that counts once every write has come to its end; a write that
+        // died half-way is taken over by the next one, which begins from the version that counts.
+        pages
+            .filter_map(|page| aws.secret_value(&page.name, None))
+            .map(|text| {
+                let page: Value = serde_json::from_str(&text).expect("a page");
+                page["accounts"].as_object().map_or(0, serde_json::Map::len)
+            })
+            .sum()
+    }
+}
+
+/// The account's id on the callback's page; `None` when it tells of a failure.
+pub fn account_on_page(reply: &Reply) -> Option<String> {
+    attribute(reply, "data-account").filter(|id| !id.is_empty())
+}
+
+/// The refusal's code on the callback's page.
+pub fn code_on_page(reply: &Reply) -> Option<String> {
+    attribute(reply, "data-code").filter(|code| !code.is_empty())
+}
+
+fn attribute(reply: &Reply, name: &str) -> Option<String> {
+    let text = reply.text();
+    let (_, rest) = text.split_once(&format!("{name}=\""))?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
