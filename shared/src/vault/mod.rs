@@ -271,6 +271,8 @@ impl Vault {
             .await
         {
             Ok(_) => Ok(()),
+            // An open page has no secret before its first account.
+            Err(error) if is_code(&error, "ResourceNotFoundException") => Ok(()),
             Err(error) => Err(AwsError::new("DescribeSecret", &error).into()),
         }
     }
