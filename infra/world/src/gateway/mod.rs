@@ -5,9 +5,6 @@ mod call;
 mod event;
 mod reply;
 
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt;
 use serde_json::value::RawValue;
 use shared::lambda::{Context, Function};
 
@@ -39,10 +36,12 @@ pub async fn invoke_raw(
     let mut context = Context::default();
     context.request_id = uuid::Uuid::new_v4().to_string();
     context.deadline = u64::try_from(now_ms + 1000 * WORKER_TIMEOUT_SECONDS).unwrap_or(0);
-    match AssertUnwindSafe(function.invoke(event, context))
-        .catch_unwind()
-        .await
-    {
+    // A thread of its own, as a sandbox has one: what a function does need not be able to move between threads.
+    let (function, event) = (function.clone(), event.to_owned());
+    let runtime = tokio::runtime::Handle::current();
+    let answered =
+        tokio::task::spawn_blocking(move || runtime.block_on(function.invoke(&event, context)));
+    match answered.await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("the function failed: {error}")),
         Err(_) => Err("the function panicked".to_owned()),

@@ -1,0 +1,304 @@
+"use strict";
+
+// The token stays in memory: a page that is loaded again asks for another one.
+let token = null;
+let state = null;
+// Rises with each reload, so that an answer which comes too late changes nothing.
+let round = 0;
+
+const byId = (id) => document.getElementById(id);
+
+class Refusal extends Error {}
+
+async function fetchToken() {
+  const person = new URLSearchParams(new FormData(byId("person")));
+  const response = await fetch("/local/token?" + person);
+  const answer = await response.json();
+  if (!response.ok) throw new Refusal(answer.detail);
+  token = answer.token;
+}
+
+async function call(method, path) {
+  for (let tries = 1; ; tries++) {
+    if (!token) await fetchToken();
+    const response = await fetch(path, { method, headers: { authorization: "Bearer " + token } });
+    if (response.status === 401 && tries === 1) {
+      // A turn of the clock ends a token.
+      token = null;
+      continue;
+    }
+    if (response.status === 204) return null;
+    const answer = await response.json().catch(() => ({}));
+    if (response.ok) return answer;
+    throw new Refusal(answer.detail || answer.message || "The answer was " + response.status + ".");
+  }
+}
+
+function tell(text, isBad) {
+  const message = byId("message");
+  message.textContent = text;
+  message.classList.toggle("bad", Boolean(isBad));
+}
+
+// What goes wrong is said where the eye is, and never in a box that must be clicked away.
+async function attempt(button, work) {
+  if (button) button.disabled = true;
+  try {
+    return await work();
+  } catch (error) {
+    tell(error instanceof Refusal ? error.message : "The local stack does not answer. Is it still running?", true);
+    return undefined;
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
+const now = () => (state ? new Date(state.now) : new Date());
+const day = (text) => new Date(text).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+const moment = (text) => new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+async function loadState() {
+  const response = await fetch("/local/state");
+  state = await response.json();
+  byId("now").textContent = moment(state.now);
+  byId("now").dateTime = state.now;
+  const link = byId("instagram");
+  link.hidden = !state.addresses.instagram;
+  if (state.addresses.instagram) link.href = state.addresses.instagram + "/_sim/";
+}
+
+let shown = [];
+let next = null;
+// What the cards were made from: they are made anew only when that changes, so that nobody loses their place.
+let rendered = "";
+
+async function load(more) {
+  const mine = ++round;
+  await loadState();
+  const cursor = more && next ? "&cursor=" + encodeURIComponent(next) : "";
+  const answer = await call("GET", "/instagram/accounts?limit=50" + cursor);
+  if (mine !== round) return;
+  shown = cursor ? shown.concat(answer.accounts) : answer.accounts;
+  next = answer.nextCursor;
+  const source = JSON.stringify([shown, state.now.slice(0, 10)]);
+  if (source !== rendered) byId("accounts").replaceChildren(...shown.map(card));
+  rendered = source;
+  byId("no-accounts").hidden = shown.length > 0;
+  byId("more").hidden = !next;
+  await loadActivity(mine);
+}
+
+async function loadActivity(mine) {
+  const latest = shown.slice(0, 10);
+  const timelines = await Promise.all(latest.map(async (account) => {
+    const path = "/instagram/accounts/" + encodeURIComponent(account.id) + "/timeline?limit=10";
+    const answer = await call("GET", path).catch(() => ({ entries: [] }));
+    return answer.entries.map((entry) => ({ ...entry, name: account.username || account.displayName }));
+  }));
+  if (mine !== round) return;
+  const entries = timelines.flat().sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 30);
+  byId("activity").replaceChildren(...entries.map(activity));
+  byId("no-activity").hidden = entries.length > 0;
+}
+
+function activity(entry) {
+  const item = document.createElement("li");
+  const time = document.createElement("time");
+  time.dateTime = entry.at;
+  time.textContent = moment(entry.at);
+  const text = document.createElement("span");
+  text.textContent = (entry.name ? "@" + entry.name + ": " : "") + entry.sentence;
+  item.append(time, text);
+  return item;
+}
+
+const STATUS = {
+  active: "Active",
+  token_expired: "Connect again",
+  revoked: "App removed",
+  disconnected: "Disconnected",
+  rate_limited: "Paused by Instagram",
+  error: "In trouble",
+};
+
+function expiry(account) {
+  if (!account.tokenExpiresAt || account.tokenStatus === "revoked") return { text: "none", warning: false };
+  const days = Math.floor((new Date(account.tokenExpiresAt) - now()) / 86400000);
+  const date = day(account.tokenExpiresAt);
+  if (days < 0) return { text: "expired on " + date, warning: true };
+  const left = days === 0 ? "today" : days === 1 ? "in 1 day" : "in " + days + " days";
+  if (days <= 10) return { text: "expires " + left + ", on " + date, warning: true };
+  const renewal = new Date(new Date(account.tokenExpiresAt) - 10 * 86400000);
+  return { text: "renews itself by " + day(renewal) + ", expires on " + date, warning: false };
+}
+
+// Every text of Instagram's is set as text: a name with markup in it stays a name.
+function card(account) {
+  const element = byId("account").content.firstElementChild.cloneNode(true);
+  const find = (selector) => element.querySelector(selector);
+  const name = account.displayName || account.username || "Account " + account.platformAccountId;
+  find("h3").textContent = name;
+  find(".username").textContent = account.username ? "@" + account.username : "";
+  find(".picture span").textContent = name.trim().slice(0, 1).toUpperCase();
+  const picture = find("img");
+  picture.addEventListener("error", () => picture.remove());
+  if (/^https?:/.test(account.profilePictureUrl || "")) picture.src = account.profilePictureUrl;
+  else picture.remove();
+  const status = find(".status");
+  status.textContent = STATUS[account.status] || account.status;
+  status.classList.add(account.status);
+  const reason = account.statusReason || account.error || account.lastTokenRefreshError;
+  if (reason) {
+    find(".reason").textContent = reason.message;
+    find(".reason").hidden = false;
+  }
+  find(".followers").textContent = account.followerCount === null ? "–" : account.followerCount.toLocaleString();
+  const token = expiry(account);
+  find(".expiry").textContent = token.text;
+  find(".expiry").classList.toggle("warning", token.warning);
+  find(".synced").textContent = account.lastSyncAt ? moment(account.lastSyncAt) : "never";
+
+  const path = "/instagram/accounts/" + encodeURIComponent(account.id);
+  const isGone = account.status === "disconnected" || account.status === "revoked";
+  const button = (selector, isShown, what, work) => {
+    const element = find(selector);
+    element.hidden = !isShown;
+    element.setAttribute("aria-label", what + " " + name);
+    element.addEventListener("click", () => attempt(element, work));
+  };
+  button(".sync", !isGone, "Sync", async () => {
+    tell("Syncing…");
+    await call("POST", path + "/sync");
+    tell("Synced " + name + ".");
+    await load();
+  });
+  button(".again", account.status !== "active" && account.status !== "rate_limited", "Connect again:", connect);
+  button(".disconnect", !isGone, "Disconnect", async () => {
+    if (!await confirmed("Disconnect " + name + "?", "Its access to Instagram is destroyed and nothing is synced any more. Its history is kept, and you can connect it again.", "Disconnect")) return;
+    await call("POST", path + "/disconnect");
+    tell(name + " is disconnected.");
+    await load();
+  });
+  button(".delete", isGone, "Delete", async () => {
+    if (!await confirmed("Delete " + name + "?", "Everything that is stored about this account is erased.", "Delete")) return;
+    await call("DELETE", path);
+    tell(name + " is deleted.");
+    await load();
+  });
+  return element;
+}
+
+function confirmed(title, text, yes) {
+  const dialog = byId("confirm");
+  dialog.querySelector("h2").textContent = title;
+  dialog.querySelector("p").textContent = text;
+  dialog.querySelector("[value=yes]").textContent = yes;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+const REFUSALS = {
+  access_denied: "You canceled at Instagram, so nothing was connected.",
+  already_connected_elsewhere: "This Instagram account is already connected to another workspace.",
+  account_not_professional: "This is a personal account. Switch it to a business or creator account in the Instagram app, then try again.",
+  missing_scope: "Without the permission to see the profile nothing can work. Try again and leave it ticked.",
+  login_already_used: "This login was already finished. Start again.",
+  login_expired: "This login took longer than 30 minutes. Start again.",
+  login_of_another_browser: "This login was begun in another browser. Start again here.",
+  invalid_state: "This login was not begun here. Start again.",
+};
+
+let watching = null;
+
+async function connect() {
+  tell("");
+  byId("fallback").hidden = true;
+  // Opened before anything is waited for, or the browser takes it for an unwanted window.
+  const popup = window.open("about:blank", "instagram-connect", "popup,width=520,height=760");
+  let answer;
+  try {
+    const returnTo = encodeURIComponent(location.origin + "/");
+    answer = await call("GET", "/instagram/connect?display=popup&returnTo=" + returnTo);
+  } catch (error) {
+    if (popup) popup.close();
+    throw error;
+  }
+  if (popup) {
+    popup.location.href = answer.url;
+    tell("Go on in Instagram's window.");
+  } else {
+    const link = byId("fallback").firstElementChild;
+    link.href = answer.url;
+    byId("fallback").hidden = false;
+    tell("Your browser kept the window closed.");
+  }
+  watch(popup, answer.expiresAt);
+}
+
+// The window tells how it went. Where it cannot, the list does: it is looked at while the window is open.
+function watch(popup, expiresAt) {
+  clearInterval(watching);
+  const before = JSON.stringify(shown.map((account) => [account.id, account.connectedAt]));
+  const end = Date.now() + Math.max(0, new Date(expiresAt) - now());
+  watching = setInterval(async () => {
+    const isOver = (popup && popup.closed) || Date.now() > end;
+    if (isOver) clearInterval(watching);
+    await attempt(null, load);
+    const after = JSON.stringify(shown.map((account) => [account.id, account.connectedAt]));
+    if (after !== before) {
+      finish({ outcome: "connected" });
+    } else if (isOver && byId("message").textContent === "Go on in Instagram's window.") {
+      tell("The window was closed, and nothing was connected.");
+    }
+  }, 3000);
+}
+
+async function finish(result) {
+  clearInterval(watching);
+  byId("fallback").hidden = true;
+  if (result.outcome === "connected") tell("The account is connected.");
+  else tell(REFUSALS[result.code] || "Instagram was not connected; the window says why.", true);
+  await attempt(null, load);
+}
+
+window.addEventListener("message", (event) => {
+  const origins = (state && state.messageOrigins) || [location.origin];
+  if (!origins.includes(event.origin) || !event.data || event.data.type !== "instagram-connect") return;
+  finish({ outcome: event.data.outcome, code: event.data.code });
+});
+
+byId("connect").addEventListener("click", (event) => attempt(event.currentTarget, connect));
+byId("more").firstElementChild.addEventListener("click", (event) => attempt(event.currentTarget, () => load(true)));
+byId("person").addEventListener("change", () => {
+  token = null;
+  shown = [];
+  next = null;
+  tell("");
+  attempt(null, load);
+});
+for (const button of document.querySelectorAll("[data-advance]")) {
+  button.addEventListener("click", () => attempt(button, async () => {
+    tell("Time passes…");
+    const response = await fetch("/local/clock", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ advance: button.dataset.advance }),
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Refusal(answer.detail);
+    tell("Time has passed: " + answer.schedulesFired + " schedules fired, " + answer.tasksDelivered + " tasks were done.");
+    await load();
+  }));
+}
+
+// Where a login ended with a redirect instead of a window.
+const arrived = new URLSearchParams(location.search);
+if (arrived.has("instagram")) {
+  history.replaceState(null, "", "/");
+  finish({ outcome: arrived.get("instagram"), code: arrived.get("code") });
+} else {
+  attempt(null, load);
+}

@@ -1,0 +1,63 @@
+//! The work that no request asks for: due schedules fire, and the queue is fed to its function. In real time by a loop,
+//! and from due time to due time when the clock is turned.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::watch;
+use world::delivery::Turned;
+
+use crate::routes::FunctionName;
+use crate::stack::Inside;
+
+/// How often the loop looks.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Works until the stack is stopped.
+pub(crate) async fn keep_working(inside: Arc<Inside>, mut stopped: watch::Receiver<bool>) {
+    let mut complaint = String::new();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        }
+        let working = inside.working.lock().await;
+        let worker = inside.function(FunctionName::Refresh);
+        match inside.feed.work(&inside.aws, worker, &inside.clock).await {
+            Ok(_) => complaint.clear(),
+            // Told once, and not four times a second.
+            Err(error) if error != complaint => {
+                (inside.report)(&format!("background work stands still: {error}"));
+                complaint = error;
+            }
+            Err(_) => {}
+        }
+        drop(working);
+    }
+}
+
+/// Turns the clock; when it returns, all that became due is done.
+pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Result<Turned, String> {
+    let inside = inside.clone();
+    // A caller who goes away does not leave the clock half-way.
+    tokio::spawn(async move {
+        let _working = inside.working.lock().await;
+        let worker = inside.function(FunctionName::Refresh);
+        let turned = inside
+            .feed
+            .turn(&inside.aws, worker, &inside.clock, by)
+            .await;
+        keep_state(&inside);
+        turned
+    })
+    .await
+    .map_err(|error| error.to_string())?
+}
+
+/// Writes down what survives a restart.
+pub(crate) fn keep_state(inside: &Inside) {
+    if let Err(error) = inside.state.save_clock(inside.clock.ahead()) {
+        (inside.report)(&format!("the clock could not be kept: {error}"));
+    }
+}

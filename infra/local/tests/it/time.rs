@@ -1,0 +1,62 @@
+//! The clock: one for functions, schedules, queues and Instagram.
+
+use jiff::Timestamp;
+use local::Options;
+use serde_json::{Value, json};
+use world::gateway::HttpCall;
+
+use crate::{accounts, connect, folder, send, start, state};
+
+async fn turn(stack: &local::Stack, advance: &str) -> (u16, Value) {
+    let call = HttpCall::post("/local/clock").json(&json!({"advance": advance}));
+    let reply = send(stack, call).await;
+    (reply.status, reply.json())
+}
+
+fn now(state: &Value) -> Timestamp {
+    state["now"].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn thirty_days_pass_in_a_moment_and_their_work_is_done() {
+    let stack = start(Options::on_free_ports(folder())).await;
+    let id = connect(&stack, "corner.bakery").await;
+    let before = state(&stack).await;
+    let (status, turned) = turn(&stack, "P30D").await;
+    assert_eq!(status, 200, "{turned}");
+    assert_eq!(turned["schedulesFired"], 30, "one sync a day: {turned}");
+    let after = state(&stack).await;
+    let days = now(&after).duration_since(now(&before)).as_hours() / 24;
+    assert_eq!(days, 30);
+    let list = accounts(&stack).await;
+    assert_eq!(list["accounts"][0]["id"], id);
+    let last_sync: Timestamp = list["accounts"][0]["lastSyncAt"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(
+        now(&after).duration_since(last_sync).as_hours() <= 24,
+        "{list}"
+    );
+    assert_eq!(after["deadLetters"], json!([]));
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_is_turned_only_forward_and_only_by_a_duration() {
+    let stack = start(Options::on_free_ports(folder())).await;
+    for advance in ["-P1D", "P3Y", "tomorrow", ""] {
+        let (status, answer) = turn(&stack, advance).await;
+        assert_eq!(
+            (status, &answer["code"]),
+            (400, &json!("invalid_body")),
+            "{advance}: {answer}"
+        );
+    }
+    let form = HttpCall::post("/local/clock")
+        .body(r#"{"advance":"P1D"}"#)
+        .header("content-type", "text/plain");
+    assert_eq!(send(&stack, form).await.status, 415);
+    stack.stop().await;
+}
