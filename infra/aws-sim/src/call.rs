@@ -1,0 +1,18 @@
+//! The log of calls.
+
+/// One call that was answered, or lost on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// When it was answered, by the clock that was given.
+    pub at_ms: i64,
+    /// `dynamodb`, `sqs`, `secretsmanager` or `scheduler`.
+    pub service: &'static str,
+    /// The operation, such as `PutItem`. Scheduler's delivery to a queue is called `Deliver`.
+    pub operation: String,
+    /// From the `Authorization` header: who called.
+    pub access_key_id: String,
+    /// The table, queue, secret or schedule.
+    pub resource: Option<String>,
+    /// The status of the answer; 0 where the connection was closed without one.
+    pub status: u16,
+}
