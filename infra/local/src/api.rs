@@ -81,7 +81,9 @@ async fn through_gateway(inside: &Inside, request: Request) -> Response {
     call.body = body.to_vec();
     let event = api_gateway_event(&call, inside.now());
     let function = inside.function(found.route.function);
-    match gateway::invoke(function, event, inside.clock.milliseconds()).await {
+    let answered = gateway::invoke(function, event, inside.clock.milliseconds()).await;
+    inside.note_change();
+    match answered {
         Ok(reply) => of_function(reply),
         Err(error) => {
             (inside.report)(&format!("{}: {error}", found.route.function.as_str()));

@@ -12,7 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jiff::{SignedDuration, Span, tz::TimeZone};
+use jiff::{SignedDuration, Span, Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -229,15 +229,38 @@ async fn show_state(State(inside): State<Arc<Inside>>) -> Response {
         .aws
         .queue_depths()
         .into_iter()
-        .map(|(queue, depth)| (queue.to_string(), json!(format!("{depth:?}"))))
+        .map(|queue| {
+            let depth = json!({
+                "visible": queue.visible,
+                "inFlight": queue.in_flight,
+                "delayed": queue.delayed,
+            });
+            (queue.name, depth)
+        })
         .collect();
+    let schedules: Vec<Value> = inside
+        .aws
+        .schedules()
+        .into_iter()
+        .map(|schedule| {
+            let next = schedule
+                .next_ms
+                .and_then(|next| Timestamp::from_millisecond(next).ok());
+            json!({
+                "name": schedule.name,
+                "expression": schedule.expression,
+                "next": next,
+            })
+        })
+        .collect();
+    let table: BTreeMap<String, u64> = inside.aws.table_counts().await.into_iter().collect();
     no_store(Json(json!({
         "now": inside.now(),
         "clockAheadSeconds": inside.clock.ahead().as_secs(),
         "queues": queues,
-        "deadLetters": inside.aws.messages(DEAD_LETTERS).iter().map(|message| format!("{message:?}")).collect::<Vec<_>>(),
-        "schedules": inside.aws.schedules().iter().map(|schedule| format!("{schedule:?}")).collect::<Vec<_>>(),
-        "table": format!("{:?}", inside.aws.table_counts().await),
+        "deadLetters": inside.aws.messages(DEAD_LETTERS),
+        "schedules": schedules,
+        "tables": table,
         "addresses": {
             "api": inside.api_url,
             "webhooks": inside.webhook_url,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sim::AwsSim;
@@ -69,9 +70,20 @@ pub(crate) struct Inside {
     pub(crate) api_url: String,
     pub(crate) webhook_url: String,
     pub(crate) redirect_uri: String,
+    /// Something happened that the state folder does not know of yet.
+    changed: AtomicBool,
 }
 
 impl Inside {
+    pub(crate) fn note_change(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something changed since this was asked last.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::Relaxed)
+    }
+
     pub(crate) fn now(&self) -> jiff::Timestamp {
         Clock::Manual(self.clock.clone()).now()
     }
@@ -175,6 +187,7 @@ impl Stack {
             api_url: api_url.clone(),
             webhook_url: webhook_url.clone(),
             redirect_uri: redirect_uri.clone(),
+            changed: AtomicBool::new(true),
         });
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
@@ -241,7 +254,7 @@ impl Stack {
                 task.abort();
             }
         }
-        work::keep_state(&self.inside);
+        work::keep_state(&self.inside).await;
         self.inside.aws.clone().stop().await;
         if let Some(instagram) = &self.inside.instagram {
             instagram.clone().stop().await;

@@ -25,7 +25,12 @@ pub(crate) async fn keep_working(inside: Arc<Inside>, mut stopped: watch::Receiv
         let working = inside.working.lock().await;
         let worker = inside.function(FunctionName::Refresh);
         match inside.feed.work(&inside.aws, worker, &inside.clock).await {
-            Ok(_) => complaint.clear(),
+            Ok(done) => {
+                complaint.clear();
+                if done != Turned::default() {
+                    inside.note_change();
+                }
+            }
             // Told once, and not four times a second.
             Err(error) if error != complaint => {
                 (inside.report)(&format!("background work stands still: {error}"));
@@ -34,6 +39,9 @@ pub(crate) async fn keep_working(inside: Arc<Inside>, mut stopped: watch::Receiv
             Err(_) => {}
         }
         drop(working);
+        if inside.has_changed() {
+            keep_state(&inside).await;
+        }
     }
 }
 
@@ -48,16 +56,19 @@ pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Resu
             .feed
             .turn(&inside.aws, worker, &inside.clock, by)
             .await;
-        keep_state(&inside);
+        inside.aws.sweep_expired_items().await;
+        keep_state(&inside).await;
         turned
     })
     .await
     .map_err(|error| error.to_string())?
 }
 
-/// Writes down what survives a restart.
-pub(crate) fn keep_state(inside: &Inside) {
-    if let Err(error) = inside.state.save_clock(inside.clock.ahead()) {
-        (inside.report)(&format!("the clock could not be kept: {error}"));
+/// Writes down what survives a restart. What only tests look at is dropped: nobody does here, and it would grow.
+pub(crate) async fn keep_state(inside: &Inside) {
+    let kept = inside.state.save_clock(inside.clock.ahead());
+    if let Err(error) = kept.and(inside.aws.persist().await) {
+        (inside.report)(&format!("the state could not be kept: {error}"));
     }
+    inside.aws.clear_calls();
 }
