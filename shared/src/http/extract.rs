@@ -28,6 +28,14 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
             ));
         }
         let bytes = body_bytes(request, app.config.api.body_limit).await?;
+        // serde would also take an array, member by member.
+        let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        if start.is_some_and(|byte| *byte != b'{') {
+            return Err(Problem::bad_request(
+                "invalid_body",
+                "The body was not understood: it is not a JSON object.",
+            ));
+        }
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| invalid_body(&error))

@@ -9,7 +9,7 @@ use shared::table::timeline::SyncLogEntry;
 use world::access_key_id;
 use world::gateway::{HttpCall, Reply};
 
-use crate::crash::run_for;
+use crate::crash::runs_to_its_end_in;
 use crate::fixture::{COMPANY, Fixture, USER, assert_problem};
 
 fn disconnect(account: &Account) -> HttpCall {
@@ -243,12 +243,12 @@ async fn disconnect_account_converges_after_dying_at_any_point() {
     loop {
         let account = fixture.connect(&format!("shop.{polls}")).await;
         let call = disconnect(&account);
-        let answered = run_for(polls, fixture.world.call(&fixture.function, &call)).await;
-        if answered.is_none() {
+        let ended = runs_to_its_end_in(polls, &fixture, &call).await;
+        if !ended {
             assert_disconnected(&fixture.send(call).await);
         }
         assert_is_disconnected(&fixture, &account).await;
-        if answered.is_some() {
+        if ended {
             break;
         }
         polls += 1;
@@ -313,14 +313,14 @@ async fn i16_delete_account_converges_after_dying_at_any_point() {
         let account = fixture.connect(&format!("shop.{polls}")).await;
         add_sync_log(&fixture, &account, 2).await;
         let call = delete(&account);
-        let answered = run_for(polls, fixture.world.call(&fixture.function, &call)).await;
-        if answered.is_none() {
+        let ended = runs_to_its_end_in(polls, &fixture, &call).await;
+        if !ended {
             // 404 where the record was the last thing that the dying request removed.
             let again = fixture.send(call).await;
             assert!([204, 404].contains(&again.status), "{}", again.text());
         }
         assert_is_gone(&fixture, &account).await;
-        if answered.is_some() {
+        if ended {
             break;
         }
         polls += 1;

@@ -80,11 +80,9 @@ const NO_IDS: &[&str] = &[
     "-1",
     "null",
     "%D9%A1%D9%A0",
-    "%2e%2e%2fx",
-    "%00",
+    "a%00b",
     "%ff",
     "x%20OR%201=1",
-    "ACCOUNT%23x",
 ];
 
 #[tokio::test]
@@ -123,7 +121,7 @@ async fn i01_every_route_refuses_whoever_it_must() {
                 assert_problem(&reply, 403, "account_of_another_company");
                 for id in &no_ids {
                     let reply = fixture.send(route.call(id, Some(role))).await;
-                    assert_eq!(reply.status, 404, "{label} {id}: {}", reply.text());
+                    assert_eq!(reply.json()["code"], "account_not_found", "{label} {id}");
                     assert_problem(&reply, 404, "account_not_found");
                 }
             }
@@ -148,7 +146,7 @@ async fn i02_a_company_is_taken_from_nowhere_but_the_token() {
     let fixture = Fixture::start().await;
     let foreign = fixture.insert("other", "foreign", |_| {}).await;
     let target = format!("/instagram/accounts/{}", foreign.id);
-    for header in ["x-company", "custom:company", "x-amzn-company"] {
+    for header in ["x-company", "company", "x-amzn-company"] {
         let call = HttpCall::get(&target).header(header, "other");
         assert_problem(&fixture.ask(call).await, 403, "account_of_another_company");
     }
@@ -178,7 +176,13 @@ async fn i11_what_no_route_takes_is_refused() {
         let reply = fixture.ask(HttpCall::new(method, &target)).await;
         assert_problem(&reply, 405, "method_not_allowed");
     }
-    for target in [format!("{own}/"), format!("{own}/media/x"), "/".into()] {
+    // API Gateway hands paths over decoded: a way up leads to no other account's route.
+    for target in [
+        format!("{own}/"),
+        format!("{own}/media/x"),
+        "/instagram/accounts/%2e%2e%2fx".into(),
+        "/".into(),
+    ] {
         assert_problem(&fixture.get(&target).await, 404, "route_not_found");
     }
     let long = format!("/instagram/accounts?q={}", "x".repeat(9_000));
