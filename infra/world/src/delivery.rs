@@ -12,6 +12,9 @@ use crate::gateway::invoke_raw;
 use crate::resources::{Resources, VISIBILITY_SECONDS, clients};
 use crate::sqs_event::{BATCH_SIZE, done, sqs_event};
 
+/// So many steps at one time of the clock are no work any more but a circle.
+const MOST_STEPS_AT_ONE_TIME: u32 = 500;
+
 /// A queue that feeds a function.
 #[derive(Clone, Debug)]
 pub struct Feed {
@@ -124,31 +127,32 @@ impl Feed {
         clock: &ManualClock,
         by: SignedDuration,
     ) -> Result<Turned, String> {
-        let by = i64::try_from(by.as_millis()).map_err(|_| "too far".to_owned())?;
-        let target = clock.milliseconds().saturating_add(by);
+        let mut left = i64::try_from(by.as_millis()).map_err(|_| "too far".to_owned())?;
         let mut turned = Turned::default();
-        let mut idle = 0;
+        let mut steps_without_turning = 0;
         loop {
             let step = self.work(aws, worker, clock).await?;
             turned.fired += step.fired;
             turned.delivered += step.delivered;
             let now = clock.milliseconds();
-            match aws.next_due().filter(|due| *due <= target) {
-                Some(due) if due > now => {
-                    clock.advance(SignedDuration::from_millis(due - now));
-                    idle = 0;
-                }
-                Some(_) if step == Turned::default() => {
-                    idle += 1;
-                    if idle == 3 {
-                        return Err("something is due that neither fires nor is delivered".into());
-                    }
-                }
-                Some(_) => {}
-                None if now < target => {
-                    clock.advance(SignedDuration::from_millis(target - now));
-                }
+            let forward = match aws.next_due().filter(|due| *due <= now + left) {
+                Some(due) if due > now => due - now,
+                // More became due while the last step worked.
+                Some(_) => 0,
+                None if left > 0 => left,
                 None => return Ok(turned),
+            };
+            clock.advance(SignedDuration::from_millis(forward));
+            left -= forward;
+            steps_without_turning = if forward > 0 {
+                0
+            } else {
+                steps_without_turning + 1
+            };
+            if steps_without_turning == MOST_STEPS_AT_ONE_TIME {
+                return Err(format!(
+                    "at one moment something stays due, or work makes more work without end: {step:?}"
+                ));
             }
         }
     }
