@@ -407,7 +407,7 @@ async fn check_account_status_ends_a_state_that_instagram_disproves() {
 
 #[tokio::test]
 async fn what_was_asked_for_an_earlier_connection_or_token_changes_nothing() {
-    for (connection, token) in [(1, 1), (0, 1)] {
+    for (connection, token) in [(1, 0), (0, 1)] {
         let fixture = Fixture::start().await;
         let earlier = fixture.connect(PERSON).await;
         fixture
