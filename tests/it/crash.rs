@@ -5,14 +5,15 @@ use std::pin::pin;
 use std::task::Poll;
 
 use instagram_sim::Person;
-use shared::lambda::Function;
+use shared::lambda::{Context, Function};
 use world::Decision;
+use world::gateway::api_gateway_event;
 
 use crate::journey::{ANN, Journey};
 
 /// Runs a future until it waits for the `waits`-th time, and drops it there, as a process that ends does: what was sent
 /// is on its way, what comes back reaches nobody. `None`: it was dropped.
-pub async fn ended_after<F: Future>(waits: usize, future: F) -> Option<F::Output> {
+pub(crate) async fn ended_after<F: Future>(waits: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut waited = 0;
     poll_fn(|context| match future.as_mut().poll(context) {
@@ -32,11 +33,15 @@ async fn a14_a15_wherever_the_callback_ends_the_next_login_converges() {
     let mut ended = 0;
     loop {
         let username = format!("crash.number.{ended}");
-        journey.world.instagram.add_person(Person::business(&username));
+        journey
+            .world
+            .instagram
+            .add_person(Person::business(&username));
         let begun = journey.begin(ANN).await;
         let call = journey.redirected(&begun, &username, Decision::Allow).await;
         let sandbox = Function::new(journey.world.cold("callback")).with_routes(callback::routes());
-        let outcome = ended_after(ended, journey.world.call(&sandbox, &call)).await;
+        let event = api_gateway_event(&call, journey.world.now());
+        let outcome = ended_after(ended, sandbox.invoke(&event, Context::default())).await;
         // What the dead process had queued is delivered, before anybody tries again.
         journey.world.drain(&journey.worker).await;
         let before = journey.records("acme").await.len();
@@ -45,15 +50,31 @@ async fn a14_a15_wherever_the_callback_ends_the_next_login_converges() {
         journey.connected(ANN, &username).await;
         journey.world.drain(&journey.worker).await;
         let records = journey.records("acme").await;
-        assert_eq!(records.len(), ended + 1, "one account for each person so far");
-        let record = records.iter().find(|record| record.username.as_deref() == Some(&username)).unwrap();
-        let token = journey.world.cold("test").vault.token(record).await.unwrap();
+        assert_eq!(
+            records.len(),
+            ended + 1,
+            "one account for each person so far"
+        );
+        let record = records
+            .iter()
+            .find(|record| record.username.as_deref() == Some(&username))
+            .unwrap();
+        let token = journey
+            .world
+            .cold("test")
+            .vault
+            .token(record)
+            .await
+            .unwrap();
         assert!(journey.world.instagram.is_live_token(token.expose()));
         if outcome.is_some() {
             break;
         }
         ended += 1;
     }
-    assert!(ended > 20, "the callback waits more often than {ended} times");
+    assert!(
+        ended > 20,
+        "the callback waits more often than {ended} times"
+    );
     journey.finish().await;
 }

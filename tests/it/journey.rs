@@ -6,56 +6,63 @@ use serde_json::Value;
 use shared::account::Account;
 use shared::lambda::Function;
 use shared::table::accounts::{AccountFilter, instagram_ids};
+use shared::table::keys;
 use world::gateway::{HttpCall, Reply};
 use world::{Decision, World, WorldOptions};
 
 /// Somebody who calls the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The person.
-    pub user: &'static str,
+    pub(crate) user: &'static str,
     /// The company.
-    pub company: &'static str,
+    pub(crate) company: &'static str,
 }
 
 /// Ann of the company `acme`.
-pub const ANN: Caller = Caller { user: "ann", company: "acme" };
+pub(crate) const ANN: Caller = Caller {
+    user: "ann",
+    company: "acme",
+};
 /// Bob of the company `bolt`.
-pub const BOB: Caller = Caller { user: "bob", company: "bolt" };
+pub(crate) const BOB: Caller = Caller {
+    user: "bob",
+    company: "bolt",
+};
 
 /// A login that was begun.
-pub struct Begun {
+pub(crate) struct Begun {
     /// The consent window's address.
-    pub url: String,
+    pub(crate) url: String,
     /// The state's text.
-    pub state: String,
+    pub(crate) state: String,
     /// The cookie that the browser got.
-    pub cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 /// A world, its functions, and every answer that was given in it.
-pub struct Journey {
+pub(crate) struct Journey {
     /// The surroundings.
-    pub world: World,
+    pub(crate) world: World,
     /// Starts logins.
-    pub connect: Function,
+    pub(crate) connect: Function,
     /// Finishes logins.
-    pub callback: Function,
+    pub(crate) callback: Function,
     /// Lists and manages accounts.
-    pub accounts: Function,
+    pub(crate) accounts: Function,
     /// Takes the queue.
-    pub worker: Function,
+    pub(crate) worker: Function,
     answers: Mutex<Vec<String>>,
 }
 
 impl Journey {
     /// A world in which nothing has happened.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(WorldOptions::default()).await
     }
 
     /// A world with these options.
-    pub async fn start_with(options: WorldOptions) -> Self {
+    pub(crate) async fn start_with(options: WorldOptions) -> Self {
         let world = World::start_with(options).await;
         Self {
             connect: Function::new(world.app("connect")).with_routes(connect::routes()),
@@ -68,24 +75,31 @@ impl Journey {
     }
 
     /// Sends a call to a function and remembers the answer for the search for secrets.
-    pub async fn call(&self, function: &Function, call: HttpCall) -> Reply {
-        let reply = self.world.call(function, &call).await.expect("the function answers");
+    pub(crate) async fn call(&self, function: &Function, call: HttpCall) -> Reply {
+        let reply = self
+            .world
+            .call(function, &call)
+            .await
+            .expect("the function answers");
         self.note(&reply);
         reply
     }
 
     /// Remembers an answer for the search for secrets.
-    pub fn note(&self, reply: &Reply) {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(reply.everything());
+    pub(crate) fn note(&self, reply: &Reply) {
+        self.answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(reply.everything());
     }
 
     /// `GET /instagram/connect` from a browser.
-    pub async fn begin(&self, caller: Caller) -> Begun {
+    pub(crate) async fn begin(&self, caller: Caller) -> Begun {
         self.begin_with(caller, "").await
     }
 
     /// `GET /instagram/connect` from a browser, with a query.
-    pub async fn begin_with(&self, caller: Caller, query: &str) -> Begun {
+    pub(crate) async fn begin_with(&self, caller: Caller, query: &str) -> Begun {
         let call = HttpCall::get(&format!("/instagram/connect{query}"))
             .as_user(caller.user, caller.company, "admin")
             .header("sec-fetch-site", "same-site");
@@ -95,14 +109,26 @@ impl Journey {
         Begun {
             url: answer["url"].as_str().expect("an address").to_owned(),
             state: answer["state"].as_str().expect("a state").to_owned(),
-            cookie: reply.cookie("instagram_connect").or(reply.cookie("__Host-instagram_connect")).map(str::to_owned),
+            cookie: reply
+                .cookie("instagram_connect")
+                .or(reply.cookie("__Host-instagram_connect"))
+                .map(str::to_owned),
         }
     }
 
     /// The person decides at Instagram; the call of the redirect back, with the browser's cookie.
-    pub async fn redirected(&self, begun: &Begun, username: &str, decision: Decision) -> HttpCall {
+    pub(crate) async fn redirected(
+        &self,
+        begun: &Begun,
+        username: &str,
+        decision: Decision,
+    ) -> HttpCall {
         let back = self.world.consent(&begun.url, username, decision).await;
-        let call = HttpCall::get(&format!("{}?{}", back.path(), back.query().unwrap_or_default()));
+        let call = HttpCall::get(&format!(
+            "{}?{}",
+            back.path(),
+            back.query().unwrap_or_default()
+        ));
         match &begun.cookie {
             Some(cookie) => call.cookie(cookie),
             None => call,
@@ -110,35 +136,45 @@ impl Journey {
     }
 
     /// A whole login in a browser, up to the callback's page.
-    pub async fn log_in(&self, caller: Caller, username: &str, decision: Decision) -> Reply {
+    pub(crate) async fn log_in(&self, caller: Caller, username: &str, decision: Decision) -> Reply {
         let begun = self.begin(caller).await;
         let call = self.redirected(&begun, username, decision).await;
         self.call(&self.callback, call).await
     }
 
     /// Connects an account and returns its id.
-    pub async fn connected(&self, caller: Caller, username: &str) -> String {
+    pub(crate) async fn connected(&self, caller: Caller, username: &str) -> String {
         let reply = self.log_in(caller, username, Decision::Allow).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         account_on_page(&reply).unwrap_or_else(|| panic!("not connected: {}", reply.text()))
     }
 
     /// The company's accounts as the API lists them.
-    pub async fn listed(&self, caller: Caller) -> Vec<Value> {
-        let call = HttpCall::get("/instagram/accounts?limit=100").as_user(caller.user, caller.company, "viewer");
+    pub(crate) async fn listed(&self, caller: Caller) -> Vec<Value> {
+        let call = HttpCall::get("/instagram/accounts?limit=100").as_user(
+            caller.user,
+            caller.company,
+            "viewer",
+        );
         let reply = self.call(&self.accounts, call).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         reply.json()["accounts"].as_array().expect("a list").clone()
     }
 
     /// The stored records of a company's accounts.
-    pub async fn records(&self, company: &str) -> Vec<Account> {
+    pub(crate) async fn records(&self, company: &str) -> Vec<Account> {
         let app = self.world.app("test");
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = app
                 .table
-                .accounts_of_company(company, &AccountFilter::default(), 100, after, self.world.now())
+                .accounts_of_company(
+                    company,
+                    &AccountFilter::default(),
+                    100,
+                    after,
+                    self.world.now(),
+                )
                 .await
                 .expect("the table answers");
             all.extend(page.accounts);
@@ -151,19 +187,31 @@ impl Journey {
 
     /// Ends the journey: the queue's work is done, nothing is left over anywhere, what is stored fits together, and no
     /// secret stands where it may not.
-    pub async fn finish(self) {
+    pub(crate) async fn finish(self) {
         self.world.drain(&self.worker).await;
-        assert_eq!(self.world.leftovers().await, Vec::<String>::new(), "work is left in a queue");
+        assert_eq!(
+            self.world.leftovers().await,
+            Vec::<String>::new(),
+            "work is left in a queue"
+        );
         self.assert_consistent(&[ANN.company, BOB.company]).await;
-        let answers = self.answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let answers = self
+            .answers
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         self.world.assert_no_canary_anywhere(&answers).await;
     }
 
     /// Every connected account has a readable token, its claims and its two schedules; nothing belongs to nobody.
-    pub async fn assert_consistent(&self, companies: &[&str]) {
+    pub(crate) async fn assert_consistent(&self, companies: &[&str]) {
         let app = self.world.cold("test");
-        let mut schedules: Vec<String> =
-            self.world.aws.schedules().into_iter().map(|schedule| schedule.name).collect();
+        let mut schedules: Vec<String> = self
+            .world
+            .aws
+            .schedules()
+            .into_iter()
+            .map(|schedule| schedule.name)
+            .collect();
         schedules.sort();
         let (mut expected, mut tokens, mut owners) = (Vec::new(), 0, 0);
         for company in companies {
@@ -175,45 +223,86 @@ impl Journey {
                 for kind in shared::schedules::Kind::ALL {
                     expected.push(kind.name(&account.id));
                 }
-                let entry = app.vault.entry(&account).await.expect("a connected account has a token");
-                assert_eq!(entry.generation, account.token_generation, "token and record of {}", account.id);
+                let entry = app
+                    .vault
+                    .entry(&account)
+                    .await
+                    .expect("a connected account has a token");
+                assert_eq!(
+                    entry.generation, account.token_generation,
+                    "token and record of {}",
+                    account.id
+                );
                 for id in instagram_ids(&account) {
-                    let claim = app.table.claim(id).await.expect("the table answers").expect("a claim");
-                    assert_eq!((claim.account.as_str(), claim.released), (account.id.as_str(), false));
+                    let claim = app
+                        .table
+                        .claim(id)
+                        .await
+                        .expect("the table answers")
+                        .expect("a claim");
+                    assert_eq!(
+                        (claim.account.as_str(), claim.released),
+                        (account.id.as_str(), false)
+                    );
                     owners += 1;
                 }
             }
         }
         expected.sort();
-        assert_eq!(schedules, expected, "schedules of connected accounts, and no other");
-        assert_eq!(self.stored_tokens(), tokens, "tokens of connected accounts, and no other");
-        let claims = self.world.aws.everything_but_secrets().await.matches("\"CLAIM\"").count();
+        assert_eq!(
+            schedules, expected,
+            "schedules of connected accounts, and no other"
+        );
+        assert_eq!(
+            self.stored_tokens().await,
+            tokens,
+            "tokens of connected accounts, and no other"
+        );
+        let claims = self
+            .world
+            .aws
+            .everything_but_secrets()
+            .await
+            .matches("\"CLAIM\"")
+            .count();
         assert!(claims >= owners, "{claims} claims for {owners} ids");
     }
 
-    /// How many tokens the counting versions of all pages hold.
-    fn stored_tokens(&self) -> usize {
+    /// How many tokens the versions hold that count: those that the pages' records name.
+    async fn stored_tokens(&self) -> usize {
         let aws = &self.world.aws;
-        let pages = aws.secrets().into_iter().filter(|secret| secret.name.starts_with("instagram/tokens/"));
-        // The version that was written last is the one that counts once every write has come to its end; a write that
-        // died half-way is taken over by the next one, which begins from the version that counts.
-        pages
-            .filter_map(|page| aws.secret_value(&page.name, None))
-            .map(|text| {
-                let page: Value = serde_json::from_str(&text).expect("a page");
-                page["accounts"].as_object().map_or(0, serde_json::Map::len)
-            })
-            .sum()
+        let mut tokens = 0;
+        for secret in aws.secrets() {
+            let Some(page) = secret.name.strip_prefix("instagram/tokens/") else {
+                continue;
+            };
+            let app = self.world.app("test");
+            let Some(record) = app
+                .table
+                .get(keys::vault_page(page))
+                .await
+                .expect("the table answers")
+            else {
+                continue;
+            };
+            let version = record["versionId"].as_s().expect("a text");
+            let text = aws
+                .secret_value(&secret.name, Some(version))
+                .expect("the version that counts");
+            let page: Value = serde_json::from_str(&text).expect("a page");
+            tokens += page["accounts"].as_object().map_or(0, serde_json::Map::len);
+        }
+        tokens
     }
 }
 
 /// The account's id on the callback's page; `None` when it tells of a failure.
-pub fn account_on_page(reply: &Reply) -> Option<String> {
+pub(crate) fn account_on_page(reply: &Reply) -> Option<String> {
     attribute(reply, "data-account").filter(|id| !id.is_empty())
 }
 
 /// The refusal's code on the callback's page.
-pub fn code_on_page(reply: &Reply) -> Option<String> {
+pub(crate) fn code_on_page(reply: &Reply) -> Option<String> {
     attribute(reply, "data-code").filter(|code| !code.is_empty())
 }
 

@@ -26,7 +26,7 @@ impl Answer {
 
     pub(crate) fn html(status: u16, page: String) -> Self {
         // No `form-action`: browsers apply it to the redirect after the form too, which leads to the app.
-        let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https:; frame-ancestors 'none'; base-uri 'none'";
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: https:; frame-ancestors 'none'; base-uri 'none'";
         Self::new(status, "text/html; charset=utf-8", page)
             .with_header("content-security-policy", policy)
             .with_header("cache-control", "no-store")

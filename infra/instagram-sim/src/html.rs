@@ -19,7 +19,7 @@ pub(crate) fn escape(text: &str) -> String {
 /// A whole page. `title` is escaped here, `body` is HTML already.
 pub(crate) fn page(title: &str, body: &str) -> String {
     format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><link rel=\"icon\" href=\"data:,\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>{}</title><style>{STYLE}</style></head><body>\
          <p class=\"banner\">Simulated Instagram. Nothing here reaches Meta.</p><main>{body}</main></body></html>\n",

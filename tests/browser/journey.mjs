@@ -1,0 +1,164 @@
+// What a person does with the start page, in a real browser: connect, refusals, markup, disconnect.
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const { CHROMIUM, PAGE, PICTURES } = process.env;
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
+context.setDefaultTimeout(15_000);
+
+const complaints = [];
+const hosts = new Set();
+function watch(page) {
+  page.on("console", (message) => { if (message.type() === "error") complaints.push(`${page.url().split("?")[0]}: ${message.text()}`); });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("dialog", (dialog) => { complaints.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("request", (request) => hosts.add(new URL(request.url()).hostname));
+}
+context.on("page", watch);
+
+let steps = 0;
+async function step(name, work) {
+  await work();
+  steps += 1;
+  console.log(`ok ${name}`);
+}
+async function picture(page, name) {
+  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true });
+}
+
+const page = await context.newPage();
+await page.goto(PAGE);
+await page.waitForSelector("#no-accounts:not([hidden])");
+await picture(page, "1-empty");
+
+/** Opens the popup and decides at the simulated Instagram; returns the popup on the callback's page. */
+async function decide(username, decision, { untick } = {}) {
+  const [popup] = await Promise.all([context.waitForEvent("page"), page.click("#connect")]);
+  await popup.waitForSelector("[name=_sim_as]");
+  await popup.check(`[name=_sim_as][value="${username}"]`);
+  if (untick) await popup.uncheck(`[name=_sim_scopes][value="${untick}"]`);
+  await picture(popup, `2-consent-${username}-${decision}`);
+  await popup.click(`[name=_sim_decision][value=${decision}]`);
+  return popup;
+}
+
+/** The popup's refusal: its code and sentence, and what the start page says. */
+async function refused(popup, code, words) {
+  await popup.waitForSelector("main.failed");
+  assert.equal(await popup.getAttribute("body", "data-code"), code);
+  assert.match(await popup.textContent("#sentence"), words);
+  assert.ok(await popup.getAttribute("#try-again", "href"), "another try is offered");
+  await page.waitForSelector("#message.bad");
+  await picture(popup, `3-${code}`);
+  await popup.close();
+}
+
+await step("connect: the popup closes itself and the card appears", async () => {
+  const popup = await decide("corner.bakery", "allow");
+  await popup.waitForSelector("main.connected");
+  assert.match(await popup.textContent("#sentence"), /@corner\.bakery/);
+  await picture(popup, "3-connected");
+  await popup.waitForEvent("close");
+  const card = page.locator(".card", { hasText: "@corner.bakery" });
+  await card.waitFor();
+  assert.equal(await card.locator(".status").textContent(), "Active");
+  assert.match(await card.locator(".expiry").textContent(), /renews itself/);
+  const image = card.locator("img");
+  await image.waitFor();
+  await page.waitForFunction(() => document.querySelector(".card img").naturalWidth > 0);
+  await picture(page, "4-card");
+});
+
+await step("refusals: canceled, personal account, basic permission unticked", async () => {
+  await refused(await decide("ann.makes", "deny"), "access_denied", /canceled/);
+  await refused(await decide("private.pat", "allow"), "account_not_professional", /professional/);
+  await refused(await decide("ann.makes", "allow", { untick: "instagram_business_basic" }), "missing_scope", /permission/);
+  assert.equal(await page.locator(".card").count(), 1);
+});
+
+await step("refusal: an account of another company", async () => {
+  await page.selectOption("[name=company]", "globex");
+  await page.waitForSelector("#no-accounts:not([hidden])");
+  await refused(await decide("corner.bakery", "allow"), "already_connected_elsewhere", /already connected/);
+  assert.equal(await page.locator(".card").count(), 0);
+  await page.selectOption("[name=company]", "acme");
+  await page.locator(".card").waitFor();
+});
+
+await step("try again from the refusal's page", async () => {
+  const popup = await decide("ann.makes", "deny");
+  await popup.waitForSelector("main.failed");
+  await popup.click("#try-again");
+  await popup.check('[name=_sim_as][value="ann.makes"]');
+  await popup.click("[name=_sim_decision][value=allow]");
+  await popup.waitForEvent("close");
+  await page.locator(".card", { hasText: "@ann.makes" }).waitFor();
+});
+
+await step("a name with markup stays text", async () => {
+  const popup = await decide("markup.mallory", "allow");
+  await popup.waitForSelector("main.connected");
+  assert.match(await popup.textContent("#sentence"), /<\w+/);
+  assert.equal(await popup.locator("#sentence script, #sentence img").count(), 0);
+  await popup.waitForEvent("close");
+  const card = page.locator(".card", { hasText: "@markup.mallory" });
+  await card.waitFor();
+  assert.match(await card.locator("h3").textContent(), /<\w+/);
+  assert.equal(await card.locator("h3 *").count(), 0);
+  await picture(page, "5-three-cards");
+});
+
+await step("without JavaScript the callback's page says it all", async () => {
+  const plain = await browser.newContext({ javaScriptEnabled: false });
+  const { token } = await (await fetch(`${PAGE}/local/token?user=ann&company=acme&role=admin`)).json();
+  // A server begins this login, so that no cookie is needed.
+  const begun = await (await fetch(`${PAGE}/instagram/connect`, { headers: { authorization: `Bearer ${token}` } })).json();
+  const popup = await plain.newPage();
+  watch(popup);
+  await popup.goto(begun.url ?? "about:blank");
+  await popup.check('[name=_sim_as][value="city.museum"]');
+  await popup.click("[name=_sim_decision][value=deny]");
+  await popup.waitForSelector("main.failed");
+  assert.equal(await popup.locator("#try-again").count(), 1);
+  assert.equal(await popup.locator("#back").count(), 1);
+  await plain.close();
+});
+
+await step("disconnect asks first, and keeps the card", async () => {
+  const card = page.locator(".card", { hasText: "@corner.bakery" });
+  await card.locator(".disconnect").click();
+  await page.click("#confirm [value=no]");
+  assert.equal(await card.locator(".status").textContent(), "Active");
+  await card.locator(".disconnect").click();
+  await picture(page, "6-confirm");
+  await page.click("#confirm [value=yes]");
+  await card.locator(".status", { hasText: "Disconnected" }).waitFor();
+});
+
+await step("a token that could not be renewed is warned about", async () => {
+  const instagram = new URL(await page.getAttribute("#instagram", "href")).origin;
+  const fault = { endpoint: "GET /refresh_access_token", kind: "app_outage" };
+  const headers = { "content-type": "application/json" };
+  const added = await fetch(`${instagram}/_sim/faults`, { method: "POST", headers, body: JSON.stringify(fault) });
+  assert.ok(added.ok, await added.text());
+  const turned = await fetch(`${PAGE}/local/clock`, { method: "POST", headers, body: JSON.stringify({ advance: "P54D" }) });
+  assert.ok(turned.ok, await turned.text());
+  await page.reload();
+  const card = page.locator(".card", { hasText: "@ann.makes" });
+  await card.locator(".expiry.warning").waitFor();
+  assert.match(await card.locator(".expiry").textContent(), /expires in \d days?/);
+  await page.setViewportSize({ width: 400, height: 900 });
+  await picture(page, "7-narrow-with-warning");
+});
+
+// Refusals are HTTP errors by design, and the browser reports each of them.
+const unexpected = complaints.filter((text) => !/the server responded with a status of 4\d\d/i.test(text));
+assert.deepEqual(unexpected, [], "nothing complains");
+assert.deepEqual([...hosts].filter((host) => !["localhost", "127.0.0.1"].includes(host)), [], "nothing from other hosts");
+await browser.close();
+console.log(`${steps} passed, 0 failed`);
