@@ -113,3 +113,7 @@ fn rate(text: &str) -> Option<i64> {
     };
     value.checked_mul(unit)
 }
+
+#[cfg(test)]
+#[path = "expression_tests.rs"]
+mod tests;

@@ -62,13 +62,8 @@ impl Schedules {
     /// After a stop: of what a recurring schedule missed in the meantime, only the last firing is made up for.
     pub(crate) fn catch_up(&mut self, now: i64) {
         for mut schedule in std::mem::take(&mut self.schedules).into_values() {
-            loop {
-                let mut later = schedule.clone();
-                later.advance(&mut self.random);
-                if later.fires_ms.is_none_or(|at| at > now) {
-                    break;
-                }
-                schedule = later;
+            while schedule.following().is_some_and(|at| at <= now) {
+                schedule.advance(&mut self.random);
             }
             self.keep(schedule);
         }

@@ -117,11 +117,13 @@ impl Schedule {
 
     /// Sets the firing after the present one.
     pub(super) fn advance(&mut self, random: &mut Random) {
-        let next = self.next_ms.and_then(|last| {
-            let (expression, zone) = self.parsed()?;
-            expression.next(&zone, last)
-        });
-        self.set_next(next, random);
+        self.set_next(self.following(), random);
+    }
+
+    /// The time that the expression names after the present one.
+    pub(super) fn following(&self) -> Option<i64> {
+        let (expression, zone) = self.parsed()?;
+        expression.next(&zone, self.next_ms?)
     }
 
     fn set_next(&mut self, next: Option<i64>, random: &mut Random) {
