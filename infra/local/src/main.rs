@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use local::arguments::{self, Command};
 use local::{Instagram, Options, Stack, demo};
@@ -25,7 +26,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(mut options: Options) -> ExitCode {
-    options.report = Arc::new(say);
+    // The stack's calls to itself are nobody's requests.
+    let is_ready = Arc::new(AtomicBool::new(false));
+    let reports = is_ready.clone();
+    options.report = Arc::new(move |line| {
+        if reports.load(Ordering::Relaxed) {
+            say(line);
+        }
+    });
     let state = options.state.display().to_string();
     let is_real = matches!(options.instagram, Instagram::Real { .. });
     let stack = match Stack::start(options).await {
@@ -53,6 +61,7 @@ async fn run(mut options: Options) -> ExitCode {
         stack.stop().await;
         return fail(&error, 1);
     }
+    is_ready.store(true, Ordering::Relaxed);
     say("ready");
     stopped().await;
     say("stopping");

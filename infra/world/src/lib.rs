@@ -322,10 +322,19 @@ impl World {
         let mut left = Vec::new();
         for queue in [QUEUE, DEAD_LETTERS] {
             for message in self.aws.messages(queue) {
-                left.push(format!("{queue}: {message:?}"));
+                left.push(format!("{queue}: {message}"));
             }
         }
         left
+    }
+
+    /// Fails the test when a message is left in any queue.
+    ///
+    /// # Panics
+    /// When there is one; shows it.
+    pub async fn assert_no_leftovers(&self) {
+        let left = self.leftovers().await;
+        assert!(left.is_empty(), "work is left behind: {left:#?}");
     }
 
     /// The log lines of this process so far; see [`logs`].

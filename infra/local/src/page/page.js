@@ -1,7 +1,7 @@
 "use strict";
 
-// The token stays in memory: a page that is loaded again asks for another one.
-let token = null;
+// Tokens stay in memory, by person: a page that is loaded again asks for others.
+const tokens = new Map();
 let state = null;
 // Rises with each reload, so that an answer which comes too late changes nothing.
 let round = 0;
@@ -10,21 +10,26 @@ const byId = (id) => document.getElementById(id);
 
 class Refusal extends Error {}
 
-async function fetchToken() {
-  const person = new URLSearchParams(new FormData(byId("person")));
-  const response = await fetch("/local/token?" + person);
-  const answer = await response.json();
-  if (!response.ok) throw new Refusal(answer.detail);
-  token = answer.token;
+const person = () => String(new URLSearchParams(new FormData(byId("person"))));
+
+async function tokenOf(who) {
+  if (!tokens.has(who)) {
+    const response = await fetch("/local/token?" + who);
+    const answer = await response.json();
+    if (!response.ok) throw new Refusal(answer.detail);
+    tokens.set(who, answer.token);
+  }
+  return tokens.get(who);
 }
 
 async function call(method, path) {
+  const who = person();
   for (let tries = 1; ; tries++) {
-    if (!token) await fetchToken();
+    const token = await tokenOf(who);
     const response = await fetch(path, { method, headers: { authorization: "Bearer " + token } });
     if (response.status === 401 && tries === 1) {
-      // A turn of the clock ends a token.
-      token = null;
+      // It lasts an hour, by the stack's clock.
+      tokens.delete(who);
       continue;
     }
     if (response.status === 204) return null;
@@ -74,7 +79,10 @@ let rendered = "";
 
 async function load(more) {
   const mine = ++round;
+  const who = person();
   await loadState();
+  // Somebody else by now: their own load is under way.
+  if (who !== person()) return;
   const cursor = more && next ? "&cursor=" + encodeURIComponent(next) : "";
   const answer = await call("GET", "/instagram/accounts?limit=50" + cursor);
   if (mine !== round) return;
@@ -107,7 +115,8 @@ function activity(entry) {
   time.dateTime = entry.at;
   time.textContent = moment(entry.at);
   const text = document.createElement("span");
-  text.textContent = (entry.name ? "@" + entry.name + ": " : "") + entry.sentence;
+  const name = entry.name ? "@" + entry.name : "";
+  text.textContent = name && !entry.sentence.startsWith(name) ? name + ": " + entry.sentence : entry.sentence;
   item.append(time, text);
   return item;
 }
@@ -273,7 +282,6 @@ window.addEventListener("message", (event) => {
 byId("connect").addEventListener("click", (event) => attempt(event.currentTarget, connect));
 byId("more").firstElementChild.addEventListener("click", (event) => attempt(event.currentTarget, () => load(true)));
 byId("person").addEventListener("change", () => {
-  token = null;
   shown = [];
   next = null;
   tell("");
@@ -289,6 +297,7 @@ for (const button of document.querySelectorAll("[data-advance]")) {
     });
     const answer = await response.json();
     if (!response.ok) throw new Refusal(answer.detail);
+    tokens.clear();
     tell("Time has passed: " + answer.schedulesFired + " schedules fired, " + answer.tasksDelivered + " tasks were done.");
     await load();
   }));

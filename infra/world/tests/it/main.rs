@@ -89,7 +89,7 @@ async fn days_pass_and_schedules_fire_at_their_minute() {
         world.now().duration_since(begin),
         SignedDuration::from_hours(240)
     );
-    assert!(world.leftovers().await.is_empty());
+    world.assert_no_leftovers().await;
     let callers: Vec<String> = world
         .aws
         .calls()
