@@ -67,3 +67,17 @@ pub async fn complete(app: &Arc<App>, account: &Account) -> Result<(), VaultErro
         .await?;
     Ok(())
 }
+
+/// Removes the schedules of an account that is not connected any more.
+///
+/// Somebody may connect it anew while they are being removed: then they are made again.
+///
+/// # Errors
+/// When AWS refuses: whoever asks again goes on from there.
+pub async fn remove_schedules(app: &Arc<App>, account: &str) -> Result<(), VaultError> {
+    app.schedules.remove(account).await?;
+    match app.table.account(account).await? {
+        Some(account) if account.is_connected() => complete(app, &account).await,
+        _ => Ok(()),
+    }
+}

@@ -1,8 +1,11 @@
 //! Two callbacks for one Instagram account at once: one account, one owner, and the other gets a clean answer.
 
+use aws_sim::{Fault, FaultKind};
 use futures_util::future::join;
 use instagram_sim::Person;
+use shared::account::Status;
 use world::Decision;
+use world::gateway::HttpCall;
 
 use crate::journey::{ANN, BOB, Caller, Journey, account_on_page, code_on_page};
 
@@ -67,5 +70,30 @@ async fn a20_two_callbacks_of_two_companies_make_one_owner() {
     }
     let owned = journey.records(ANN.company).await.len() + journey.records(BOB.company).await.len();
     assert_eq!(owned, ROUNDS);
+    journey.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_while_the_schedules_of_a_disconnect_are_being_removed_keeps_its_own() {
+    let journey = Journey::start().await;
+    let id = journey.connected(ANN, "corner.bakery").await;
+    journey.world.drain(&journey.worker).await;
+    // Long enough for a whole login between the disconnect's transaction and its removals.
+    journey
+        .world
+        .aws
+        .add_fault(Fault::on("scheduler", "DeleteSchedule", FaultKind::Delay(1_500)).times(2));
+    let call = HttpCall::post(&format!("/instagram/accounts/{id}/disconnect"))
+        .as_user("ann", "acme", "editor");
+    let disconnected = journey.call(&journey.accounts, call);
+    let reconnected = async {
+        while journey.records("acme").await[0].status != Status::Disconnected {
+            tokio::task::yield_now().await;
+        }
+        journey.connected(ANN, "corner.bakery").await
+    };
+    let (disconnected, again) = join(disconnected, reconnected).await;
+    assert_eq!((disconnected.status, again), (200, id));
+    assert_eq!(journey.world.aws.schedules().len(), 2);
     journey.finish().await;
 }

@@ -11,6 +11,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use shared::account::{Account, AccountView, Failure, Status};
 use shared::app::App;
+use shared::connection;
 use shared::http::Problem;
 use shared::table::Transaction;
 use shared::table::accounts::Claim;
@@ -45,15 +46,15 @@ pub(crate) async fn delete_account(
 
 /// The schedules go last: while the account counts as connected it keeps them, and one that is left over sends a task
 /// that stops by itself, because the connection's generation has risen.
-async fn disconnect(app: &App, account: Account, by: &str) -> Result<Account, Problem> {
+async fn disconnect(app: &Arc<App>, account: Account, by: &str) -> Result<Account, Problem> {
     let account = end_connection(app, account, by).await?;
-    app.schedules.remove(&account.id).await?;
+    connection::remove_schedules(app, &account.id).await?;
     Ok(account)
 }
 
 /// The record goes last, after history and schedules: as long as anything is left, the account is there to be deleted
 /// again.
-async fn delete(app: &App, mut account: Account, by: &str) -> Result<(), Problem> {
+async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Problem> {
     for _ in 0..TRIES {
         account = disconnect(app, account, by).await?;
         app.table.erase_history(&account.id).await?;

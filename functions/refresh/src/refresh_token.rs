@@ -12,7 +12,7 @@ use shared::graph::{GraphError, LongLivedToken};
 use shared::lambda::TaskError;
 use shared::table::timeline::TimelineEntry;
 use shared::vault::{Change, Entry, VaultError, Written};
-use shared::{policy, telemetry, verdict};
+use shared::{connection, policy, telemetry, verdict};
 
 /// How often a token that Instagram has given out is offered to the vault, when others keep changing the record.
 const TRIES: u32 = 8;
@@ -24,13 +24,13 @@ pub(crate) async fn refresh(
     connection_generation: u64,
 ) -> Result<(), TaskError> {
     let Some(account) = app.table.account(id).await? else {
-        return Ok(app.schedules.remove(id).await?);
+        return Ok(connection::remove_schedules(app, id).await?);
     };
     if account.connection_generation != connection_generation {
         return Ok(());
     }
     if !account.is_connected() {
-        return Ok(app.schedules.remove(id).await?);
+        return Ok(connection::remove_schedules(app, id).await?);
     }
     let entry = match app.vault.entry(&account).await {
         Ok(entry) => entry,

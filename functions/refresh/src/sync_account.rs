@@ -16,13 +16,13 @@ pub(crate) async fn sync(
 ) -> Result<(), TaskError> {
     let Some(account) = app.table.account(id).await? else {
         // The schedule outlived its account.
-        return Ok(app.schedules.remove(id).await?);
+        return Ok(connection::remove_schedules(app, id).await?);
     };
     if account.connection_generation != connection_generation {
         return Ok(());
     }
     if !account.is_connected() {
-        return Ok(app.schedules.remove(id).await?);
+        return Ok(connection::remove_schedules(app, id).await?);
     }
     if account.setup_pending {
         connection::complete(app, &account).await?;

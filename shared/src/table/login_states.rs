@@ -107,7 +107,10 @@ impl Table {
                 };
                 let stored = item.map(super::from_item::<Stored>).transpose()?;
                 Ok(match stored {
-                    Some(Stored { spent_by: Some(by), state }) if by == mark => Spent::Now(state),
+                    Some(Stored {
+                        spent_by: Some(by),
+                        state,
+                    }) if by == mark => Spent::Now(state),
                     Some(_) => Spent::Before,
                     None => Spent::Unknown,
                 })
