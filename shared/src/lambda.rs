@@ -133,8 +133,9 @@ impl Function {
             .ok_or("this function takes no HTTP requests")?;
         let request: LambdaRequest = serde_json::from_str(event)
             .map_err(|_| "the event is neither an HTTP request nor a batch")?;
-        let mut adapter = Adapter::from(routes);
-        let response = adapter.call(LambdaEvent::new(request, context)).await?;
+        // The adapter itself cannot move between threads, and so must not live while its answer is waited for.
+        let answered = Adapter::from(routes).call(LambdaEvent::new(request, context));
+        let response = answered.await?;
         Ok(serde_json::value::to_raw_value(&response)?)
     }
 

@@ -19,7 +19,17 @@ const JITTER_SECONDS: u64 = 24 * 3600;
 pub fn first_refresh_at(account_id: &str, issued: Timestamp, expiry: Timestamp) -> Timestamp {
     let jitter = SignedDuration::from_secs((stable_hash(account_id) % JITTER_SECONDS) as i64);
     let planned = expiry - REFRESH_BEFORE_EXPIRY - jitter;
-    planned.max(issued + YOUNGEST_REFRESHABLE)
+    full_second(planned.max(issued + YOUNGEST_REFRESHABLE))
+}
+
+/// The moment itself or the next full second: EventBridge Scheduler knows no fractions, and a schedule that fires before
+/// its moment would be taken for an early one.
+pub fn full_second(moment: Timestamp) -> Timestamp {
+    let rest = moment.as_millisecond().rem_euclid(1000);
+    let missing = if rest == 0 { 0 } else { 1000 - rest };
+    moment
+        .checked_add(SignedDuration::from_millis(missing))
+        .unwrap_or(moment)
 }
 
 /// When a refresh that failed is tried again: daily.
@@ -57,6 +67,14 @@ mod tests {
         assert!(*last <= expiry - REFRESH_BEFORE_EXPIRY);
         assert!(*first >= expiry - REFRESH_BEFORE_EXPIRY - SignedDuration::from_hours(24));
         assert!(last.duration_since(*first) > SignedDuration::from_hours(20));
+    }
+
+    #[test]
+    fn a_plan_falls_on_a_full_second_and_never_before_its_moment() {
+        let issued: Timestamp = "2026-11-21T00:00:00.123Z".parse().unwrap();
+        let planned = first_refresh_at("any", issued, issued + SignedDuration::from_hours(48));
+        assert_eq!(planned.to_string(), "2026-11-22T00:00:01Z");
+        assert_eq!(full_second(planned), planned);
     }
 
     #[test]

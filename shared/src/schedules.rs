@@ -64,7 +64,8 @@ impl Schedules {
             account: account.to_owned(),
             connection_generation,
         };
-        // Scheduler takes whole seconds without a zone; UTC is its default zone.
+        // Scheduler takes full seconds without a zone; UTC is its default zone.
+        let at = policy::full_second(at);
         let expression = format!("at({})", at.strftime("%Y-%m-%dT%H:%M:%S"));
         self.put(Kind::Refresh, account, expression, task).await
     }

@@ -5,6 +5,9 @@ mod call;
 mod event;
 mod reply;
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use serde_json::value::RawValue;
 use shared::lambda::{Context, Function};
 
@@ -36,11 +39,7 @@ pub async fn invoke_raw(
     let mut context = Context::default();
     context.request_id = uuid::Uuid::new_v4().to_string();
     context.deadline = u64::try_from(now_ms + 1000 * WORKER_TIMEOUT_SECONDS).unwrap_or(0);
-    // A thread of its own, as a sandbox has one: what a function does need not be able to move between threads.
-    let (function, event) = (function.clone(), event.to_owned());
-    let runtime = tokio::runtime::Handle::current();
-    let answered =
-        tokio::task::spawn_blocking(move || runtime.block_on(function.invoke(&event, context)));
+    let answered = AssertUnwindSafe(function.invoke(event, context)).catch_unwind();
     match answered.await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("the function failed: {error}")),
