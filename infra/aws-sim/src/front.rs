@@ -1,6 +1,5 @@
 //! The one listener: which service and operation a request is for, its fault, its answer, its line in the log.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,12 +71,6 @@ impl std::fmt::Display for Lost {
 }
 
 impl std::error::Error for Lost {}
-
-impl From<Infallible> for Lost {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
 
 async fn handle(
     core: Arc<Core>,

@@ -11,6 +11,8 @@ use crate::core::{Core, lock};
 use crate::wire::text;
 use crate::{Call, Fault, FaultKind, Options, QueueDepth, Quotas, ScheduleView, SecretView, front};
 
+/// How long a stop waits for running calls.
+const LONGEST_STOP: Duration = Duration::from_secs(5);
 /// How often `run_in_real_time` looks for what is due.
 const TICK: Duration = Duration::from_millis(200);
 /// After how many of those it writes the state and sweeps the tables.
@@ -67,6 +69,8 @@ impl AwsSim {
         if let Some(server) = server {
             let _ = server.await;
         }
+        // Every connection listens for the stop; a client that has sent half a request is not waited for.
+        let _ = tokio::time::timeout(LONGEST_STOP, self.core.stop.closed()).await;
         let _ = self.persist().await;
     }
 
