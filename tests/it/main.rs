@@ -1,1 +1,10 @@
 //! Journeys across functions: one binary, one module a subject.
+
+mod aws_faults;
+mod crash;
+mod events;
+mod journey;
+mod login;
+mod races;
+mod routes;
+mod structure;

@@ -1,0 +1,342 @@
+//! The sample events of `events/`: each goes through the function that it is for, in a world.
+//!
+//! A sample names an account, a code and a state that do not exist, and says so by their names. Each test therefore
+//! sends it twice: as it stands, which is refused or left alone, and with the ids of its own world in their place.
+
+use serde_json::Value;
+use shared::account::Status;
+use shared::lambda::Function;
+use world::gateway::{self, Reply};
+use world::{Decision, World};
+
+/// What stands in the samples where a world has its own.
+const ACCOUNT: &str = "00000000-0000-4000-8000-00000000acc0";
+const CODE: &str = "example-code";
+const STATE: &str = "example-state";
+
+/// Somebody whom the simulated Instagram knows.
+const USERNAME: &str = "corner.bakery";
+
+fn folder() -> String {
+    format!("{}/../events", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sample(name: &str) -> String {
+    let path = format!("{}/{name}.json", folder());
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn connect_function(world: &World) -> Function {
+    Function::new(world.app("connect")).with_routes(connect::routes())
+}
+
+fn callback_function(world: &World) -> Function {
+    Function::new(world.app("callback")).with_routes(callback::routes())
+}
+
+fn accounts_function(world: &World) -> Function {
+    Function::new(world.app("accounts")).with_routes(accounts::routes())
+}
+
+fn refresh_function(world: &World) -> Function {
+    Function::new(world.app("refresh")).with_tasks(refresh::handle)
+}
+
+async fn send(world: &World, function: &Function, event: &str) -> Reply {
+    gateway::invoke(function, event.to_owned(), world.clock.milliseconds())
+        .await
+        .unwrap()
+}
+
+/// The code and the state that Instagram sends back after the login of the sample.
+async fn code_and_state(world: &World) -> (String, String) {
+    let started = send(
+        world,
+        &connect_function(world),
+        &sample("connect-start-login"),
+    )
+    .await;
+    let address = started.json()["url"].as_str().unwrap().to_owned();
+    let back = world.consent(&address, USERNAME, Decision::Allow).await;
+    let parameter = |wanted: &str| {
+        back.query_pairs()
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
+            .unwrap()
+    };
+    (parameter("code"), parameter("state"))
+}
+
+/// The id of an account that was connected by the samples, with nothing left on the queue.
+async fn connected_account(world: &World) -> String {
+    let (code, state) = code_and_state(world).await;
+    let event = sample("callback-exchange-code")
+        .replace(CODE, &code)
+        .replace(STATE, &state);
+    let reply = send(world, &callback_function(world), &event).await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    world.drain(&refresh_function(world)).await;
+    reply.json()["account"]["id"].as_str().unwrap().to_owned()
+}
+
+fn assert_problem(reply: &Reply, status: u16, code: &str) {
+    assert_eq!(
+        (reply.status, &reply.json()["code"]),
+        (status, &Value::from(code))
+    );
+    assert_eq!(
+        reply.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(reply.json()["correlationId"], "example-request-0001");
+}
+
+fn assert_is_the_account(account: &Value, id: &str) {
+    assert_eq!(account["id"], id);
+    assert_eq!(account["username"], USERNAME);
+    for secret in ["company", "tokenPage", "tokenGeneration", "version"] {
+        assert_eq!(account.get(secret), None, "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn connect_start_login() {
+    let world = World::start().await;
+    let reply = send(
+        &world,
+        &connect_function(&world),
+        &sample("connect-start-login"),
+    )
+    .await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let answer = reply.json();
+    let state = answer["state"].as_str().unwrap();
+    assert_eq!(state.len(), 43);
+    assert!(
+        answer["url"]
+            .as_str()
+            .unwrap()
+            .starts_with(&world.instagram.url())
+    );
+    assert!(answer["url"].as_str().unwrap().contains(state));
+    assert_eq!(answer["redirectUri"], world::REDIRECT_URI);
+    assert_eq!(answer["clientId"], world::INSTAGRAM_APP_ID);
+    assert_eq!(answer["scopes"].as_array().unwrap().len(), 5);
+    assert_eq!(answer["expiresAt"], "2026-11-21T10:30:00Z");
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn callback_finish_login() {
+    let world = World::start().await;
+    let function = callback_function(&world);
+    let event = sample("callback-finish-login");
+    let refused = send(&world, &function, &event).await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.text().contains("data-code=\"invalid_state\""),
+        "{}",
+        refused.text()
+    );
+
+    let (code, state) = code_and_state(&world).await;
+    let reply = send(
+        &world,
+        &function,
+        &event.replace(CODE, &code).replace(STATE, &state),
+    )
+    .await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(
+        reply.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert!(
+        reply.text().contains("data-outcome=\"connected\""),
+        "{}",
+        reply.text()
+    );
+    assert!(reply.text().contains("@corner.bakery"), "{}", reply.text());
+
+    assert_eq!(world.drain(&refresh_function(&world)).await, 1);
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn callback_exchange_code() {
+    let world = World::start().await;
+    let function = callback_function(&world);
+    let event = sample("callback-exchange-code");
+    assert_problem(&send(&world, &function, &event).await, 400, "invalid_state");
+
+    let (code, state) = code_and_state(&world).await;
+    let reply = send(
+        &world,
+        &function,
+        &event.replace(CODE, &code).replace(STATE, &state),
+    )
+    .await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let answer = reply.json();
+    assert_eq!(answer["outcome"], "connected");
+    assert_is_the_account(
+        &answer["account"],
+        answer["account"]["id"].as_str().unwrap(),
+    );
+    assert_eq!(answer["account"]["status"], "active");
+    assert_eq!(answer["account"]["tokenStatus"], "valid");
+
+    assert_eq!(world.drain(&refresh_function(&world)).await, 1);
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn accounts_list_accounts() {
+    let world = World::start().await;
+    let event = sample("accounts-list-accounts");
+    let function = accounts_function(&world);
+    let empty = send(&world, &function, &event).await;
+    assert_eq!(empty.status, 200);
+    assert_eq!(
+        empty.json(),
+        serde_json::json!({"accounts": [], "total": 0, "nextCursor": null})
+    );
+
+    let id = connected_account(&world).await;
+    let reply = send(&world, &function, &event).await;
+    assert_eq!(
+        (reply.status, &reply.json()["total"]),
+        (200, &Value::from(1))
+    );
+    assert_is_the_account(&reply.json()["accounts"][0], &id);
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn accounts_get_account() {
+    let world = World::start().await;
+    let event = sample("accounts-get-account");
+    let function = accounts_function(&world);
+    assert_problem(
+        &send(&world, &function, &event).await,
+        404,
+        "account_not_found",
+    );
+
+    let id = connected_account(&world).await;
+    let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_is_the_account(&reply.json(), &id);
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn accounts_update_account() {
+    let world = World::start().await;
+    let event = sample("accounts-update-account");
+    let function = accounts_function(&world);
+    assert_problem(
+        &send(&world, &function, &event).await,
+        404,
+        "account_not_found",
+    );
+
+    let id = connected_account(&world).await;
+    let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_is_the_account(&reply.json(), &id);
+    assert_eq!(reply.json()["displayName"], "Example name");
+    assert_eq!(reply.json()["clientId"], "example-client");
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn accounts_disconnect_account() {
+    let world = World::start().await;
+    let event = sample("accounts-disconnect-account");
+    let function = accounts_function(&world);
+    assert_problem(
+        &send(&world, &function, &event).await,
+        404,
+        "account_not_found",
+    );
+
+    let id = connected_account(&world).await;
+    let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_is_the_account(&reply.json(), &id);
+    assert_eq!(reply.json()["status"], "disconnected");
+    assert_eq!(reply.json()["tokenStatus"], "revoked");
+    assert_eq!(reply.json()["statusReason"]["code"], "disconnected_by_user");
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn accounts_get_health() {
+    let world = World::start().await;
+    let reply = send(
+        &world,
+        &accounts_function(&world),
+        &sample("accounts-get-health"),
+    )
+    .await;
+    assert_eq!(
+        (reply.status, &reply.json()["status"]),
+        (200, &Value::from("ok"))
+    );
+}
+
+#[tokio::test]
+async fn refresh_account_tasks() {
+    let world = World::start().await;
+    let function = refresh_function(&world);
+    let event = sample("refresh-account-tasks");
+    let none_failed = r#"{"batchItemFailures":[]}"#;
+    let send_batch = async |event: String| {
+        gateway::invoke_raw(&function, &event, world.clock.milliseconds())
+            .await
+            .unwrap()
+            .get()
+            .to_owned()
+    };
+    // The account does not exist: whatever sent the tasks outlived it, and nothing is to be done.
+    assert_eq!(send_batch(event.clone()).await, none_failed);
+    assert_eq!(world.instagram.calls().len(), 0);
+
+    let id = connected_account(&world).await;
+    // 55 of the token's 60 days have passed: the second task has something to refresh.
+    world
+        .clock
+        .advance(jiff::SignedDuration::from_hours(55 * 24));
+    assert_eq!(send_batch(event.replace(ACCOUNT, &id)).await, none_failed);
+    let account = world
+        .app("refresh")
+        .table
+        .account(&id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(account.status, Status::Active);
+    assert_eq!(account.last_sync_at, Some(world.now()));
+    assert_eq!(account.last_token_refresh_at, Some(world.now()));
+    assert_eq!(account.token_generation, 2);
+}
+
+#[test]
+fn every_sample_is_used_by_a_test_and_every_function_has_one() {
+    let source = include_str!("events.rs");
+    let mut functions = std::collections::BTreeSet::new();
+    for file in std::fs::read_dir(folder()).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let stem = name
+            .strip_suffix(".json")
+            .unwrap_or_else(|| panic!("{name} is no sample"));
+        assert!(
+            source.contains(&format!("sample(\"{stem}\")")),
+            "no test uses events/{name}"
+        );
+        functions.extend(stem.split('-').next().map(str::to_owned));
+    }
+    let built = crate::structure::function_names();
+    assert_eq!(functions, built.into_iter().collect());
+}
