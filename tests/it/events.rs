@@ -3,6 +3,11 @@
 //! A sample names an account, a code and a state that do not exist, and says so by their names. Each test therefore
 //! sends it twice: as it stands, which is refused or left alone, and with the ids of its own world in their place.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that finds a surprise fails its test"
+)]
+
 use serde_json::Value;
 use shared::account::Status;
 use shared::lambda::Function;
