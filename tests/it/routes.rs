@@ -324,7 +324,7 @@ async fn i02_i06_ids_and_companies_from_outside_reach_nothing() {
     // I02: a company named anywhere but in the token is refused or ignored.
     let named = HttpCall::get(&format!("/instagram/accounts/{others}"))
         .header("authorization", &format!("Bearer {token}"))
-        .header("x-company", "bolt")
+        .header("x-company", "bolt");
     let reply = api
         .browser
         .send(&api.stack.api_url, &named)
