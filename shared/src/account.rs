@@ -399,15 +399,11 @@ impl Account {
     /// Ends a state that a working call disproves: Instagram answered with this token.
     pub fn mark_working(&mut self) {
         self.token_suspect_since = None;
-        if matches!(
-            self.status,
-            Status::Error | Status::RateLimited | Status::TokenExpired
-        ) {
+        if self.status != Status::Disconnected {
             self.status = Status::Active;
-        }
-        if self.status == Status::Active {
             self.status_reason = None;
             self.rate.blocked_until = None;
+            self.deauthorized_at = None;
         }
     }
 

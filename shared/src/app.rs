@@ -67,6 +67,11 @@ impl App {
     pub async fn app_secrets(&self) -> Result<Arc<AppSecrets>, AwsError> {
         self.app_secrets.get(self.clock.now()).await
     }
+
+    /// Whether the app's secret can be read right now, whatever is cached.
+    pub async fn check_app_secret(&self) -> Result<(), AwsError> {
+        self.app_secrets.check().await
+    }
 }
 
 impl fmt::Debug for App {

@@ -154,7 +154,6 @@ pub struct AwsError(Arc<AwsErrorParts>);
 struct AwsErrorParts {
     operation: &'static str,
     code: String,
-    throttled: bool,
 }
 
 impl AwsError {
@@ -176,19 +175,7 @@ impl AwsError {
             SdkError::ResponseError(_) => "unreadable answer".to_owned(),
             _ => "request not built".to_owned(),
         };
-        let throttled = [
-            "Throttl",
-            "ProvisionedThroughput",
-            "RequestLimit",
-            "TooManyRequests",
-        ]
-        .iter()
-        .any(|word| code.contains(word));
-        Self(Arc::new(AwsErrorParts {
-            operation,
-            code,
-            throttled,
-        }))
+        Self(Arc::new(AwsErrorParts { operation, code }))
     }
 
     /// A value that a service returned and that we cannot read.
@@ -196,18 +183,12 @@ impl AwsError {
         Self(Arc::new(AwsErrorParts {
             operation,
             code: what.to_owned(),
-            throttled: false,
         }))
     }
 
     /// The service's code, or our word for a failure without one.
     pub fn code(&self) -> &str {
         &self.0.code
-    }
-
-    /// Whether the service asked for fewer calls.
-    pub fn is_throttle(&self) -> bool {
-        self.0.throttled
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Without it, somebody could send another person the address of a login of their own, and have that person's account
 //! connected to their company. A browser tells itself by the header `Sec-Fetch-Site`, which every browser sends and no
-//! page can set; a server that calls on behalf of a person has no cookie to give, and binds the person by its own
-//! session.
+//! page can set. A server that calls on behalf of a person has no cookie to give, and a page of another site cannot keep
+//! one: such a login is finished by `POST /instagram/callback`, where the JWT says who is there, and by Instagram's
+//! redirect only where the configuration allows it.
 
 use http::{HeaderMap, HeaderValue, header};
 use url::Url;
@@ -29,7 +30,11 @@ impl Binding {
         if let Some(value) = cookie(config, headers) {
             return Ok(Some(Self { name, value }));
         }
-        if !headers.contains_key("sec-fetch-site") {
+        // Browsers drop what another site's page would set.
+        if headers
+            .get("sec-fetch-site")
+            .is_none_or(|site| site == "cross-site")
+        {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -98,6 +103,7 @@ mod tests {
             scopes: Vec::new(),
             redirect_uri: redirect_uri.into(),
             return_to: Vec::new(),
+            allows_logins_begun_by_servers: false,
             webhook_fields: Vec::new(),
         }
     }
@@ -112,11 +118,9 @@ mod tests {
     #[test]
     fn a_browser_is_bound_and_a_server_is_not() {
         let config = config("https://api.example.com/instagram/callback");
-        assert!(
-            Binding::of_request(&config, &headers(&[]))
-                .unwrap()
-                .is_none()
-        );
+        for unbound in [headers(&[]), headers(&[("sec-fetch-site", "cross-site")])] {
+            assert!(Binding::of_request(&config, &unbound).unwrap().is_none());
+        }
         let fetched = headers(&[("sec-fetch-site", "same-site")]);
         let binding = Binding::of_request(&config, &fetched).unwrap().unwrap();
         let cookie = binding.set_cookie().unwrap().to_str().unwrap().to_owned();

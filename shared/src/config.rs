@@ -14,6 +14,9 @@ use url::Url;
 
 use crate::graph::GraphConfig;
 
+/// The scope without which no call works (Meta: "Business Login for Instagram").
+pub const BASIC_SCOPE: &str = "instagram_business_basic";
+
 /// A variable that this project reads: its name, its default (`None`: it must be set) and what it is for.
 pub struct Variable {
     /// The variable's name.
@@ -66,6 +69,13 @@ pub const VARIABLES: &[Variable] = &[
         None,
         "Addresses to which a login may return, separated by commas: an origin allows every path on it, an address \
          with a path only itself. The first one is used when a login names none",
+    ),
+    variable(
+        "INSTAGRAM_LOGINS_BEGUN_BY_SERVERS",
+        Some("refuse"),
+        "Whether a login that a server began may end with Instagram's redirect: `refuse` or `allow`. No browser is bound \
+         to such a login, so with `allow` whoever can begin one can send its address to somebody else. \
+         `POST /instagram/callback` takes them in any case",
     ),
     variable(
         "INSTAGRAM_WEBHOOK_FIELDS",
@@ -195,7 +205,9 @@ pub struct InstagramConfig {
     pub redirect_uri: String,
     /// Addresses to which a login may return; never empty.
     pub return_to: Vec<Url>,
-    /// Webhook fields that each account is subscribed to.
+    /// Whether a login without a browser's cookie may end with Instagram's redirect.
+    pub allows_logins_begun_by_servers: bool,
+    /// Webhook fields that each account is subscribed to; never empty.
     pub webhook_fields: Vec<String>,
 }
 
@@ -303,6 +315,7 @@ impl Config {
                 scopes: reader.scopes(),
                 redirect_uri: reader.address("INSTAGRAM_REDIRECT_URI").0,
                 return_to: reader.return_to(),
+                allows_logins_begun_by_servers: reader.allows("INSTAGRAM_LOGINS_BEGUN_BY_SERVERS"),
                 webhook_fields: reader.list("INSTAGRAM_WEBHOOK_FIELDS"),
             },
             graph: reader.graph(),
@@ -361,13 +374,19 @@ impl Reader<'_> {
         }
     }
 
+    /// Texts separated by commas: at least one.
     fn list(&mut self, name: &'static str) -> Vec<String> {
         let text = self.text(name);
-        text.split(',')
+        let list: Vec<String> = text
+            .split(',')
             .map(str::trim)
             .filter(|part| !part.is_empty())
             .map(str::to_owned)
-            .collect()
+            .collect();
+        if list.is_empty() && !text.is_empty() {
+            self.problem(format!("{name} names nothing"));
+        }
+        list
     }
 
     fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
@@ -387,12 +406,17 @@ impl Reader<'_> {
         }
     }
 
+    fn allows(&mut self, name: &'static str) -> bool {
+        let text = self.text(name);
+        if !["allow", "refuse"].contains(&text.as_str()) {
+            self.problem(format!("{name} must be `allow` or `refuse`"));
+        }
+        text == "allow"
+    }
+
     fn scopes(&mut self) -> Vec<String> {
         let scopes = self.list("INSTAGRAM_SCOPES");
-        if !scopes
-            .iter()
-            .any(|scope| scope == "instagram_business_basic")
-        {
+        if !scopes.iter().any(|scope| scope == BASIC_SCOPE) {
             self.problem(
                 "INSTAGRAM_SCOPES must hold `instagram_business_basic`: every call needs it",
             );
@@ -596,6 +620,8 @@ mod tests {
             ("INSTAGRAM_RETURN_TO", "javascript:alert(1)"),
             ("INSTAGRAM_GRAPH_URL", "http://graph.instagram.com"),
             ("VAULT_PAGE_SIZE", "0"),
+            ("INSTAGRAM_WEBHOOK_FIELDS", ","),
+            ("INSTAGRAM_LOGINS_BEGUN_BY_SERVERS", "maybe"),
             ("LOG_LEVEL", "loud"),
         ] {
             variables.insert(name.to_owned(), value.to_owned());
@@ -610,6 +636,8 @@ mod tests {
             "INSTAGRAM_RETURN_TO",
             "INSTAGRAM_GRAPH_URL",
             "VAULT_PAGE_SIZE",
+            "INSTAGRAM_WEBHOOK_FIELDS names nothing",
+            "INSTAGRAM_LOGINS_BEGUN_BY_SERVERS",
             "LOG_LEVEL",
         ] {
             assert!(message.contains(name), "{name} is missing in: {message}");

@@ -1,68 +1,86 @@
 //! What follows a connection: schedules and the webhook subscription.
 //!
-//! The callback does it at once; when it dies or AWS refuses, the record says that it is pending, and the sync task
-//! that the callback queued does it. Every step can be repeated.
+//! The callback does it at once; when it dies or AWS refuses, the record says that it is pending, and the sync task that
+//! was queued before the record was written does it. Every step can be repeated.
 
 use std::sync::Arc;
 
 use crate::account::Account;
 use crate::app::App;
 use crate::policy;
-use crate::table::timeline::TimelineEntry;
-use crate::telemetry;
 use crate::vault::VaultError;
+
+/// How often schedules are made again because the account was connected anew meanwhile.
+const TRIES: u32 = 8;
 
 /// Makes the account's schedules and subscribes it to webhooks.
 ///
-/// A refused subscription does not fail: the account works without, and the next sync tries again.
+/// A refused subscription does not fail: the account works without, and each sync tries again.
 ///
 /// # Errors
 /// When AWS refuses: the record stays pending.
 pub async fn complete(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
-    let entry = app.vault.entry(account).await?;
-    let refresh_at = policy::first_refresh_at(&account.id, entry.issued_at, entry.expires_at);
-    app.schedules
-        .put_refresh(&account.id, account.connection_generation, refresh_at)
-        .await?;
-    app.schedules
-        .put_sync(&account.id, account.connection_generation)
-        .await?;
+    plan(app, account).await?;
+    subscribe(app, account).await
+}
 
-    let fields = &app.config.instagram.webhook_fields;
-    let graph = app.graph.for_login(account.login);
-    let subscribed = graph
-        .subscribe(&entry.token, &account.platform_account_id, fields)
-        .await;
-    let now = app.clock.now();
-    if let Err(error) = &subscribed {
-        let first_time = account
-            .last_sync_at
-            .is_none_or(|at| at <= account.connected_at);
-        tracing::warn!(event = "webhooks_not_subscribed", account = account.id, error = %error, "the next sync tries again");
-        if first_time {
-            let entry = TimelineEntry {
-                at: now,
-                event: "webhooks_not_subscribed".into(),
-                sentence: format!(
-                    "Instagram did not take the subscription to events: {} It is tried again with each sync.",
-                    error.row().sentence
-                ),
-                by: "instagram".into(),
-                correlation_id: telemetry::correlation_id(),
-            };
-            app.table.append_timeline(&account.id, &entry).await?;
+/// Makes the schedules of the connection that counts. One that was made for an earlier connection is moved; whoever
+/// connects or disconnects the account while this runs gets what fits the record in the end.
+///
+/// # Errors
+/// When AWS refuses: whoever asks again goes on from there.
+pub async fn plan(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
+    let mut account = account.clone();
+    for _ in 0..TRIES {
+        let entry = app.vault.entry(&account).await?;
+        let now = app.clock.now();
+        let at = policy::first_refresh_at(&account.id, entry.issued_at, entry.expires_at).max(now);
+        app.schedules
+            .put_refresh(&account.id, account.connection_generation, at)
+            .await?;
+        app.schedules
+            .put_sync(&account.id, account.connection_generation)
+            .await?;
+        let planned = account.connection_generation;
+        let current = app
+            .table
+            .update_account(&account.id, now, |record| {
+                let is_done = record.connection_generation == planned && record.setup_pending;
+                record.setup_pending &= !is_done;
+                is_done
+            })
+            .await?;
+        match current {
+            Some(current) if current.connection_generation == planned => return Ok(()),
+            Some(current) if current.is_connected() => account = current,
+            _ => return Ok(app.schedules.remove(&account.id).await?),
         }
     }
+    Err(VaultError::Busy)
+}
+
+/// Subscribes the account to the app's webhooks, and notes the fields in the record.
+///
+/// # Errors
+/// When AWS refuses. A refusal of Instagram's is no error: the record names no fields, and each sync tries again.
+pub async fn subscribe(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
+    let token = app.vault.token(account).await?;
+    let fields = &app.config.instagram.webhook_fields;
+    let graph = app.graph.for_login(account.login);
+    if let Err(error) = graph
+        .subscribe(&token, &account.platform_account_id, fields)
+        .await
+    {
+        tracing::warn!(event = "webhooks_not_subscribed", account = account.id, error = %error, "the next sync tries again");
+        return Ok(());
+    }
     app.table
-        .update_account(&account.id, now, |record| {
-            if record.connection_generation != account.connection_generation {
-                return false;
-            }
-            if subscribed.is_ok() {
+        .update_account(&account.id, app.clock.now(), |record| {
+            let is_same = record.connection_generation == account.connection_generation;
+            if is_same {
                 record.webhook_fields.clone_from(fields);
-                record.setup_pending = false;
             }
-            true
+            is_same
         })
         .await?;
     Ok(())
@@ -70,7 +88,7 @@ pub async fn complete(app: &Arc<App>, account: &Account) -> Result<(), VaultErro
 
 /// Removes the schedules of an account that is not connected any more.
 ///
-/// Somebody may connect it anew while they are being removed: then they are made again.
+/// Somebody may connect it anew while they are being removed: then what follows a connection is done again.
 ///
 /// # Errors
 /// When AWS refuses: whoever asks again goes on from there.

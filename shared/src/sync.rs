@@ -8,7 +8,7 @@ use crate::account::{Account, Failure, Status};
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::graph::{Answered, GraphError, Profile};
-use crate::table::timeline::{SyncLogEntry, TimelineEntry};
+use crate::table::timeline::SyncLogEntry;
 use crate::telemetry;
 use crate::vault::VaultError;
 use crate::verdict;
@@ -97,41 +97,24 @@ async fn ask(
     }
     let answer = match app.vault.token(account).await {
         Ok(token) => app.graph.for_login(account.login).me(&token).await,
-        Err(error) => return Err(SyncError::Vault(error)),
+        Err(error) => {
+            verdict::note_vault_error(app, account, &error, by).await?;
+            return Err(SyncError::Vault(error));
+        }
     };
-    let is_app_wide = answer.as_ref().is_err_and(|error| {
-        app.graph
-            .breaker()
-            .open_because_of(error.endpoint)
-            .is_some()
-    });
+    let is_app_wide = answer
+        .as_ref()
+        .is_err_and(|error| verdict::is_app_wide(app, error));
     let now = app.clock.now();
-    let mut before = account.status_at(now);
-    let written = app
-        .table
-        .update_account(&account.id, now, |record| {
-            // What was begun for an earlier connection says nothing about this one, and the refusal of an earlier
-            // token nothing about the token that replaced it meanwhile.
-            if record.connection_generation != account.connection_generation
-                || !record.is_connected()
-                || (answer.is_err() && record.token_generation != account.token_generation)
-            {
-                return false;
-            }
-            before = record.status_at(now);
-            take_over(record, &answer, is_app_wide, is_sync, now);
-            true
-        })
-        .await?
-        .ok_or(SyncError::Gone)?;
-    let after = written.status_at(now);
-    if before != after && written.connection_generation == account.connection_generation {
-        app.table
-            .append_timeline(&written.id, &status_changed(&written, by, now))
-            .await?;
-    }
+    // The refusal of an earlier token says nothing about the token that replaced it meanwhile.
+    let of_this_token = answer.is_err();
+    let account = verdict::take_over(app, account, of_this_token, by, |record| {
+        take_over(record, &answer, is_app_wide, is_sync, now);
+    })
+    .await?
+    .ok_or(SyncError::Gone)?;
     Ok(Asked {
-        account: written,
+        account,
         refusal: answer.err(),
     })
 }
@@ -169,20 +152,5 @@ fn take_over(
                 record.error = Some(verdict::failure(error, now));
             }
         }
-    }
-}
-
-fn status_changed(account: &Account, by: &str, now: Timestamp) -> TimelineEntry {
-    let status = account.status_at(now);
-    let sentence = match account.status_reason_at(now) {
-        Some(reason) => reason.message,
-        None => "The account works again.".into(),
-    };
-    TimelineEntry {
-        at: now,
-        event: format!("status_{}", status.as_str()),
-        sentence,
-        by: by.to_owned(),
-        correlation_id: telemetry::correlation_id(),
     }
 }

@@ -51,22 +51,6 @@ impl Task {
             Task::RefreshToken { .. } => "refreshToken",
         }
     }
-
-    /// Two tasks with one key are the same work: doing it twice changes nothing more.
-    pub fn dedupe_key(&self) -> String {
-        match self {
-            Task::SyncAccount {
-                account,
-                connection_generation,
-            }
-            | Task::RefreshToken {
-                account,
-                connection_generation,
-            } => {
-                format!("{}#{account}#{connection_generation}", self.name())
-            }
-        }
-    }
 }
 
 /// A task as it travels.
@@ -129,11 +113,17 @@ impl Queue {
 
     /// Sends a task.
     pub async fn send(&self, task: Task) -> Result<(), AwsError> {
+        self.send_later(task, 0).await
+    }
+
+    /// Sends a task that is delivered after so many seconds, at most 900.
+    pub async fn send_later(&self, task: Task, seconds: i32) -> Result<(), AwsError> {
         let body = Message::new(task).to_body();
         self.client
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
+            .set_delay_seconds((seconds > 0).then_some(seconds))
             .send()
             .await
             .map(|_| ())

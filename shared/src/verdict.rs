@@ -8,12 +8,19 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::{Account, Failure, Status};
+use crate::app::App;
+use crate::aws::AwsError;
 use crate::graph::{AccountEffect, Endpoint, GraphError, Usage};
+use crate::table::timeline::TimelineEntry;
+use crate::telemetry;
+use crate::vault::VaultError;
 
 /// Two doubts closer together count as one.
 const SIGNALS_APART: SignedDuration = SignedDuration::from_hours(1);
 /// How long a rate limit lasts when Instagram does not say.
 const USUAL_BLOCK: Duration = Duration::from_secs(3600);
+/// No rate limit is believed to last longer.
+const LONGEST_BLOCK: SignedDuration = SignedDuration::from_hours(24);
 
 /// The failure as records and answers show it.
 pub fn failure(error: &GraphError, now: Timestamp) -> Failure {
@@ -44,8 +51,8 @@ pub fn note_failure(account: &mut Account, error: &GraphError, is_app_wide: bool
         AccountEffect::None | AccountEffect::PublishingPaused => return,
         AccountEffect::RateLimited => {
             let wait = error.retry_after.unwrap_or(USUAL_BLOCK);
-            let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_hours(24));
-            account.rate.blocked_until = Some(now + wait.min(SignedDuration::from_hours(24)));
+            let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST_BLOCK);
+            account.rate.blocked_until = Some(now + wait.min(LONGEST_BLOCK));
             Status::RateLimited
         }
         // Only the profile needs nothing but the basic scope; another call's refusal leaves the account at work.
@@ -65,8 +72,115 @@ pub fn note_failure(account: &mut Account, error: &GraphError, is_app_wide: bool
             Status::Revoked
         }
     };
-    account.status = status;
-    account.status_reason = Some(failure(error, now));
+    if may_become(account.status, status) {
+        account.status = status;
+        account.status_reason = Some(failure(error, now));
+    }
+}
+
+/// A passing trouble does not hide a lasting one: only a working call or a new connection ends that.
+fn may_become(old: Status, new: Status) -> bool {
+    match old {
+        Status::Active | Status::RateLimited => true,
+        Status::Error => new != Status::RateLimited,
+        Status::TokenExpired => new == Status::Revoked,
+        Status::Revoked | Status::Disconnected => false,
+    }
+}
+
+/// Whether an error is met by many accounts at once, so that it means nothing for any one of them.
+pub fn is_app_wide(app: &App, error: &GraphError) -> bool {
+    app.graph
+        .breaker()
+        .open_because_of(error.endpoint)
+        .is_some()
+}
+
+/// Changes the record as long as it is of the connection (and, `of_this_token`, of the token) that `account` was read
+/// with, and writes a timeline entry when its status changes. `None`: there is no such account any more.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn take_over(
+    app: &App,
+    account: &Account,
+    of_this_token: bool,
+    by: &str,
+    mut change: impl FnMut(&mut Account),
+) -> Result<Option<Account>, AwsError> {
+    let now = app.clock.now();
+    let mut before = None;
+    let written = app
+        .table
+        .update_account(&account.id, now, |record| {
+            before = None;
+            if record.connection_generation != account.connection_generation
+                || !record.is_connected()
+                || (of_this_token && record.token_generation != account.token_generation)
+            {
+                return false;
+            }
+            before = Some(record.status_at(now));
+            change(record);
+            true
+        })
+        .await?;
+    if let (Some(written), Some(before)) = (&written, before)
+        && written.status_at(now) != before
+    {
+        app.table
+            .append_timeline(&written.id, &status_changed(written, by, now))
+            .await?;
+    }
+    Ok(written)
+}
+
+/// Keeps in the record that the vault has no usable token for a connected account: an operator or a new login mends it.
+/// A vault that does not answer is held against nobody.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn note_vault_error(
+    app: &App,
+    account: &Account,
+    error: &VaultError,
+    by: &str,
+) -> Result<(), AwsError> {
+    if !matches!(error, VaultError::Missing | VaultError::Damaged) {
+        return Ok(());
+    }
+    tracing::error!(event = "token_unavailable", account = account.id, error = %error, "the record names a token that cannot be read");
+    let reason = Failure {
+        code: "token_unavailable".into(),
+        message: "The stored access to Instagram cannot be read. The operator of this service has to look; connecting \
+                  the account again helps as well."
+            .into(),
+        at: app.clock.now(),
+    };
+    take_over(app, account, true, by, |record| {
+        if may_become(record.status, Status::Error) {
+            record.status = Status::Error;
+            record.status_reason = Some(reason.clone());
+        }
+        record.error = Some(reason.clone());
+    })
+    .await
+    .map(|_| ())
+}
+
+fn status_changed(account: &Account, by: &str, now: Timestamp) -> TimelineEntry {
+    let status = account.status_at(now);
+    let sentence = match account.status_reason_at(now) {
+        Some(reason) => reason.message,
+        None => "The account works again.".into(),
+    };
+    TimelineEntry {
+        at: now,
+        event: format!("status_{}", status.as_str()),
+        sentence,
+        by: by.to_owned(),
+        correlation_id: telemetry::correlation_id(),
+    }
 }
 
 fn note_usage(account: &mut Account, usage: &Usage) {

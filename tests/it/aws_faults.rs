@@ -77,7 +77,7 @@ async fn h01_a_short_throttle_is_ridden_out_and_a_long_one_is_told() {
 async fn h02_records_that_many_change_at_once_lose_no_change() {
     let journey = Journey::start().await;
     let id = journey.connected(ANN, "corner.bakery").await;
-    journey.world.drain(&journey.worker).await;
+    journey.settle().await;
     let version = only_record(&journey).await.version;
     let app = journey.world.app("test");
     let now = journey.world.now();
@@ -212,7 +212,7 @@ async fn h07_keys_that_a_batch_leaves_over_are_asked_for_again() {
 async fn h08_a_vault_that_does_not_answer_is_no_reason_to_reconnect() {
     let journey = Journey::start().await;
     let id = journey.connected(ANN, "corner.bakery").await;
-    journey.world.drain(&journey.worker).await;
+    journey.settle().await;
     let before = only_record(&journey).await;
     for (status, code) in [
         (400, "AccessDeniedException"),

@@ -8,6 +8,7 @@
     reason = "a helper that finds a surprise fails its test"
 )]
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use shared::account::Status;
 use shared::lambda::Function;
@@ -18,6 +19,10 @@ use world::{Decision, World};
 const ACCOUNT: &str = "00000000-0000-4000-8000-00000000acc0";
 const CODE: &str = "example-code";
 const STATE: &str = "example-state";
+const COOKIE: &str = "example-cookie";
+
+/// What binds a login to its browser.
+const COOKIE_NAME: &str = "__Host-instagram_connect";
 
 /// Somebody whom the simulated Instagram knows.
 const USERNAME: &str = "corner.bakery";
@@ -53,14 +58,37 @@ async fn send(world: &World, function: &Function, event: &str) -> Reply {
         .unwrap()
 }
 
-/// The code and the state that Instagram sends back after the login of the sample.
-async fn code_and_state(world: &World) -> (String, String) {
+/// What the sample's login leaves with a browser: Instagram's code, the state, and the cookie.
+struct Back {
+    code: String,
+    state: String,
+    cookie: String,
+}
+
+impl Back {
+    /// The sample with what this login has instead of its examples.
+    fn put_into(&self, event: &str) -> String {
+        event
+            .replace(CODE, &self.code)
+            .replace(STATE, &self.state)
+            .replace(COOKIE, &self.cookie)
+    }
+}
+
+async fn back_from_instagram(world: &World) -> Back {
     let started = send(
         world,
         &connect_function(world),
         &sample("connect-start-login"),
     )
     .await;
+    let cookie = started
+        .cookie(COOKIE_NAME)
+        .unwrap()
+        .split('=')
+        .nth(1)
+        .unwrap()
+        .to_owned();
     let address = started.json()["url"].as_str().unwrap().to_owned();
     let back = world.consent(&address, USERNAME, Decision::Allow).await;
     let parameter = |wanted: &str| {
@@ -69,18 +97,30 @@ async fn code_and_state(world: &World) -> (String, String) {
             .map(|(_, value)| value.into_owned())
             .unwrap()
     };
-    (parameter("code"), parameter("state"))
+    Back {
+        code: parameter("code"),
+        state: parameter("state"),
+        cookie,
+    }
+}
+
+/// The first sync has been delivered, and nothing else was waiting.
+async fn finish_first_sync(world: &World) {
+    let turned = world
+        .advance(SignedDuration::from_mins(2), &refresh_function(world))
+        .await;
+    assert_eq!(turned.delivered, 1);
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
 }
 
 /// The id of an account that was connected by the samples, with nothing left on the queue.
 async fn connected_account(world: &World) -> String {
-    let (code, state) = code_and_state(world).await;
-    let event = sample("callback-exchange-code")
-        .replace(CODE, &code)
-        .replace(STATE, &state);
+    let event = back_from_instagram(world)
+        .await
+        .put_into(&sample("callback-exchange-code"));
     let reply = send(world, &callback_function(world), &event).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
-    world.drain(&refresh_function(world)).await;
+    finish_first_sync(world).await;
     reply.json()["account"]["id"].as_str().unwrap().to_owned()
 }
 
@@ -128,6 +168,7 @@ async fn connect_start_login() {
     assert_eq!(answer["clientId"], world::INSTAGRAM_APP_ID);
     assert_eq!(answer["scopes"].as_array().unwrap().len(), 5);
     assert_eq!(answer["expiresAt"], "2026-11-21T10:30:00Z");
+    assert!(reply.cookie(COOKIE_NAME).is_some());
     assert_eq!(world.leftovers().await, Vec::<String>::new());
 }
 
@@ -144,13 +185,8 @@ async fn callback_finish_login() {
         refused.text()
     );
 
-    let (code, state) = code_and_state(&world).await;
-    let reply = send(
-        &world,
-        &function,
-        &event.replace(CODE, &code).replace(STATE, &state),
-    )
-    .await;
+    let event = back_from_instagram(&world).await.put_into(&event);
+    let reply = send(&world, &function, &event).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(
         reply.header("content-type"),
@@ -163,8 +199,7 @@ async fn callback_finish_login() {
     );
     assert!(reply.text().contains("@corner.bakery"), "{}", reply.text());
 
-    assert_eq!(world.drain(&refresh_function(&world)).await, 1);
-    assert_eq!(world.leftovers().await, Vec::<String>::new());
+    finish_first_sync(&world).await;
 }
 
 #[tokio::test]
@@ -174,13 +209,8 @@ async fn callback_exchange_code() {
     let event = sample("callback-exchange-code");
     assert_problem(&send(&world, &function, &event).await, 400, "invalid_state");
 
-    let (code, state) = code_and_state(&world).await;
-    let reply = send(
-        &world,
-        &function,
-        &event.replace(CODE, &code).replace(STATE, &state),
-    )
-    .await;
+    let event = back_from_instagram(&world).await.put_into(&event);
+    let reply = send(&world, &function, &event).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
     let answer = reply.json();
     assert_eq!(answer["outcome"], "connected");
@@ -191,8 +221,7 @@ async fn callback_exchange_code() {
     assert_eq!(answer["account"]["status"], "active");
     assert_eq!(answer["account"]["tokenStatus"], "valid");
 
-    assert_eq!(world.drain(&refresh_function(&world)).await, 1);
-    assert_eq!(world.leftovers().await, Vec::<String>::new());
+    finish_first_sync(&world).await;
 }
 
 #[tokio::test]
@@ -310,9 +339,7 @@ async fn refresh_account_tasks() {
 
     let id = connected_account(&world).await;
     // 55 of the token's 60 days have passed: the second task has something to refresh.
-    world
-        .clock
-        .advance(jiff::SignedDuration::from_hours(55 * 24));
+    world.clock.advance(SignedDuration::from_hours(55 * 24));
     assert_eq!(send_batch(event.replace(ACCOUNT, &id)).await, none_failed);
     let account = world
         .app("refresh")

@@ -167,11 +167,14 @@ async fn a03_a_login_lasts_30_minutes() {
     journey.world.clock.advance(SignedDuration::from_mins(30));
     assert_eq!(journey.call(&journey.callback, in_time).await.status, 200);
     journey.world.clock.advance(SignedDuration::from_secs(1));
-    assert_refused(
-        &journey.call(&journey.callback, late).await,
-        410,
-        "login_expired",
+    let reply = journey.call(&journey.callback, late).await;
+    assert_refused(&reply, 410, "login_expired");
+    // The opener is told, and another try is offered with a cookie that lasts as long.
+    assert!(
+        reply.text().contains("id=\"try-again\"")
+            && reply.text().contains("data-target=\"https://app")
     );
+    assert!(reply.cookie("__Host-instagram_connect").is_some());
     assert_eq!(journey.listed(ANN).await.len(), 1);
     journey.finish().await;
 }
@@ -238,22 +241,64 @@ async fn a05_a_login_of_another_browser_is_refused_and_used_up() {
     journey.finish().await;
 }
 
-#[tokio::test]
-async fn a_server_that_begins_a_login_needs_no_cookie() {
-    let journey = Journey::start().await;
-    let call = HttpCall::get("/instagram/connect").as_user("ann", "acme", "editor");
+/// A login that a server begins, or a page of another site, and the call of Instagram's redirect.
+async fn begun_by_a_server(journey: &Journey, site: Option<&str>) -> (String, HttpCall) {
+    let mut call = HttpCall::get("/instagram/connect").as_user("ann", "acme", "editor");
+    if let Some(site) = site {
+        call = call.header("sec-fetch-site", site);
+    }
     let reply = journey.call(&journey.connect, call).await;
     assert!(reply.cookie("__Host-instagram_connect").is_none());
+    let answer = reply.json();
     let back = journey
         .world
         .consent(
-            reply.json()["url"].as_str().unwrap(),
+            answer["url"].as_str().unwrap(),
             "corner.bakery",
             Decision::Allow,
         )
         .await;
     let call = HttpCall::get(&format!("{}?{}", back.path(), back.query().unwrap()));
-    assert!(account_on_page(&journey.call(&journey.callback, call).await).is_some());
+    (answer["state"].as_str().unwrap().to_owned(), call)
+}
+
+#[tokio::test]
+async fn a05_a_login_that_no_browser_is_bound_to_ends_with_the_callers_jwt_only() {
+    let journey = Journey::start().await;
+    for site in [None, Some("cross-site")] {
+        let (_, redirected) = begun_by_a_server(&journey, site).await;
+        let reply = journey.call(&journey.callback, redirected).await;
+        assert_refused(&reply, 403, "login_of_another_browser");
+    }
+    let (state, redirected) = begun_by_a_server(&journey, None).await;
+    let code = redirected
+        .query
+        .split("code=")
+        .nth(1)
+        .unwrap()
+        .split('&')
+        .next()
+        .unwrap();
+    let post = HttpCall::post("/instagram/callback")
+        .as_user("ann", "acme", "admin")
+        .json(&json!({"code": code, "state": state}));
+    assert_eq!(journey.call(&journey.callback, post).await.status, 201);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_configuration_may_allow_servers_to_begin_logins_that_end_with_the_redirect() {
+    let variables = [(
+        "INSTAGRAM_LOGINS_BEGUN_BY_SERVERS".to_owned(),
+        "allow".to_owned(),
+    )];
+    let options = WorldOptions {
+        variables: variables.into(),
+        ..WorldOptions::default()
+    };
+    let journey = Journey::start_with(options).await;
+    let (_, redirected) = begun_by_a_server(&journey, None).await;
+    assert!(account_on_page(&journey.call(&journey.callback, redirected).await).is_some());
     journey.finish().await;
 }
 
@@ -378,21 +423,20 @@ async fn a11_and_a12_the_caller_cannot_choose_where_the_code_goes() {
             Some("application/problem+json")
         );
     }
-    let call = HttpCall::get(
-        "/instagram/connect?returnTo=https://app.example.com/settings?tab=2&display=redirect",
-    )
-    .as_user("ann", "acme", "admin");
-    let answer = journey.call(&journey.connect, call).await.json();
-    assert_eq!(answer["redirectUri"], world::REDIRECT_URI);
-    let back = journey
-        .world
-        .consent(
-            answer["url"].as_str().unwrap(),
-            "corner.bakery",
-            Decision::Allow,
+    let begun = journey
+        .begin_with(
+            ANN,
+            "?returnTo=https://app.example.com/settings?tab=2&display=redirect",
         )
         .await;
-    let call = HttpCall::get(&format!("{}?{}", back.path(), back.query().unwrap()));
+    assert!(
+        begun
+            .url
+            .contains("redirect_uri=https%3A%2F%2Fapi.example.com%2Finstagram%2Fcallback&")
+    );
+    let call = journey
+        .redirected(&begun, "corner.bakery", Decision::Allow)
+        .await;
     let reply = journey.call(&journey.callback, call).await;
     assert_eq!(reply.status, 303);
     let location = reply.header("location").unwrap();
@@ -647,7 +691,7 @@ async fn a_subscription_that_instagram_refuses_is_made_by_the_next_sync() {
         .instagram
         .subscriptions_of("corner.bakery")
         .is_empty();
-    journey.world.drain(&journey.worker).await;
+    journey.settle().await;
     assert!(was_refused, "the fault was met");
     assert!(
         !journey
@@ -720,6 +764,43 @@ async fn status_after_a_login_is_active_in_the_record_too() {
         pages.len(),
         3,
         "a page size of 1 gives one secret per account"
+    );
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn an_account_that_another_company_had_and_deleted_comes_back_under_its_id() {
+    let journey = Journey::start().await;
+    let id = journey.connected(ANN, "corner.bakery").await;
+    let disconnect = HttpCall::post(&format!("/instagram/accounts/{id}/disconnect"))
+        .as_user("ann", "acme", "editor");
+    assert_eq!(
+        journey.call(&journey.accounts, disconnect).await.status,
+        200
+    );
+    let other = journey.connected(BOB, "corner.bakery").await;
+    let delete =
+        HttpCall::delete(&format!("/instagram/accounts/{other}")).as_user("bob", "bolt", "editor");
+    assert_eq!(journey.call(&journey.accounts, delete).await.status, 204);
+    assert_eq!(journey.connected(ANN, "corner.bakery").await, id);
+    assert_eq!(journey.listed(ANN).await.len(), 1);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn an_app_scoped_id_that_instagram_replaced_leaves_no_claim_behind() {
+    let journey = Journey::start().await;
+    let id = journey.connected(ANN, "corner.bakery").await;
+    journey
+        .world
+        .instagram
+        .update_person("corner.bakery", |person| {
+            person.app_scoped_id = "99887766554433221".into();
+        });
+    assert_eq!(journey.connected(ANN, "corner.bakery").await, id);
+    assert_eq!(
+        journey.records("acme").await[0].app_scoped_id,
+        "99887766554433221"
     );
     journey.finish().await;
 }

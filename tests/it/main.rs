@@ -8,3 +8,4 @@ mod login;
 mod races;
 mod routes;
 mod structure;
+mod tasks;

@@ -78,7 +78,7 @@ async fn a20_two_callbacks_of_two_companies_make_one_owner() {
 async fn a_login_while_the_schedules_of_a_disconnect_are_being_removed_keeps_its_own() {
     let journey = Journey::start().await;
     let id = journey.connected(ANN, "corner.bakery").await;
-    journey.world.drain(&journey.worker).await;
+    journey.settle().await;
     // Long enough for a whole login between the disconnect's transaction and its removals.
     journey
         .world
@@ -96,5 +96,35 @@ async fn a_login_while_the_schedules_of_a_disconnect_are_being_removed_keeps_its
     let (disconnected, again) = join(disconnected, reconnected).await;
     assert_eq!((disconnected.status, again), (200, id));
     assert_eq!(journey.world.aws.schedules().len(), 2);
+    journey.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_that_a_slow_callback_makes_late_belong_to_the_connection_that_counts() {
+    let journey = Journey::start().await;
+    let slow = journey.begin(ANN).await;
+    let slow = journey
+        .redirected(&slow, "corner.bakery", Decision::Allow)
+        .await;
+    let fast = journey.begin(ANN).await;
+    let fast = journey
+        .redirected(&fast, "corner.bakery", Decision::Allow)
+        .await;
+    journey
+        .world
+        .aws
+        .add_fault(Fault::on("scheduler", "CreateSchedule", FaultKind::Delay(1_000)).times(1));
+    let first = journey.call(&journey.callback, slow);
+    let second = async {
+        while journey.records("acme").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        journey.call(&journey.callback, fast).await
+    };
+    let (first, second) = join(first, second).await;
+    assert!(
+        account_on_page(&first).is_some() && account_on_page(&first) == account_on_page(&second)
+    );
+    assert_eq!(journey.records("acme").await[0].connection_generation, 2);
     journey.finish().await;
 }

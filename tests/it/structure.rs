@@ -44,7 +44,7 @@ const LONGEST_FILE: usize = 400;
 const LONGER_FILES: &[(&str, usize, &str)] = &[
     (
         "shared/src/config.rs",
-        460,
+        480,
         "a third of it is the table of variables",
     ),
     (

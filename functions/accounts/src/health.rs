@@ -51,14 +51,14 @@ pub(crate) async fn get_health() -> Json<Health> {
     })
 }
 
-/// `GET /ready`: asks the table, the vault and the queue, and whether the app's secret is at hand. 503 where one of
+/// `GET /ready`: asks the table, the vault and the queue, and the app's secret. 503 where one of
 /// them does not answer.
 pub(crate) async fn get_readiness(State(app): State<Arc<App>>) -> (StatusCode, Json<Readiness>) {
     let (table, vault, queue, app_secret) = tokio::join!(
         check("table", app.table.check()),
         check("vault", app.vault.check()),
         check("queue", app.queue.check()),
-        check("app secret", app.app_secrets()),
+        check("app secret", app.check_app_secret()),
     );
     let all = [table, vault, queue, app_secret];
     let ready = all.iter().all(|check| *check == Check::Ok);

@@ -69,7 +69,10 @@ pub(crate) async fn list_timeline(
     let route = format!("/instagram/accounts/{}/timeline", account.id);
     let list = list_of(&account, &route);
     let after = paging::position(&app, &list, query.cursor.as_deref()).await?;
-    let page = app.table.timeline(&account.id, limit, after).await?;
+    let page = app
+        .table
+        .timeline(&account.id, limit, after, app.clock.now())
+        .await?;
     Ok(Json(History {
         entries: page.entries.into_iter().map(TimelineView::from).collect(),
         next_cursor: paging::next_cursor(&app, &list, page.next).await?,
@@ -86,7 +89,10 @@ pub(crate) async fn list_sync_log(
     let route = format!("/instagram/accounts/{}/sync-log", account.id);
     let list = list_of(&account, &route);
     let after = paging::position(&app, &list, query.cursor.as_deref()).await?;
-    let page = app.table.sync_log(&account.id, limit, after).await?;
+    let page = app
+        .table
+        .sync_log(&account.id, limit, after, app.clock.now())
+        .await?;
     Ok(Json(History {
         entries: page.entries.into_iter().map(SyncLogView::from).collect(),
         next_cursor: paging::next_cursor(&app, &list, page.next).await?,

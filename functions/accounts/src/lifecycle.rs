@@ -13,6 +13,7 @@ use shared::account::{Account, AccountView, Failure, Status};
 use shared::app::App;
 use shared::connection;
 use shared::http::Problem;
+use shared::secret::AccessToken;
 use shared::table::Transaction;
 use shared::table::accounts::Claim;
 use shared::table::timeline::TimelineEntry;
@@ -77,15 +78,12 @@ async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Pr
 /// Destroys the token, and with it in one transaction: the record says `disconnected`, the Instagram ids are free for
 /// whoever connects them next, and the timeline says who did it.
 async fn end_connection(app: &App, mut account: Account, by: &str) -> Result<Account, Problem> {
-    let mut unsubscribed = None;
     for _ in 0..TRIES {
         if account.status == Status::Disconnected {
             return Ok(account);
         }
-        if unsubscribed != Some(account.connection_generation) {
-            unsubscribe(app, &account).await;
-            unsubscribed = Some(account.connection_generation);
-        }
+        // Read before it is destroyed: Instagram takes the unsubscription only with it.
+        let token = app.vault.token(&account).await.ok();
         let now = app.clock.now();
         let disconnected = disconnected(&account, now);
         let mut records = vec![
@@ -110,6 +108,9 @@ async fn end_connection(app: &App, mut account: Account, by: &str) -> Result<Acc
             None => app.table.transact(records).await? == Transaction::Written,
         };
         if written {
+            if let Some(token) = token {
+                unsubscribe(app, &account, &token).await;
+            }
             return Ok(disconnected);
         }
         account = read_again(app, &account.id).await?;
@@ -119,12 +120,9 @@ async fn end_connection(app: &App, mut account: Account, by: &str) -> Result<Acc
 
 /// Tells Instagram that we want no more events of the account. Whether it listens changes nothing: events of an
 /// account that is not connected are dropped.
-async fn unsubscribe(app: &App, account: &Account) {
-    let Ok(token) = app.vault.token(account).await else {
-        return;
-    };
+async fn unsubscribe(app: &App, account: &Account, token: &AccessToken) {
     let graph = app.graph.for_login(account.login);
-    let call = graph.unsubscribe(&token, &account.platform_account_id);
+    let call = graph.unsubscribe(token, &account.platform_account_id);
     let cause = match tokio::time::timeout(UNSUBSCRIBE_WITHIN, call).await {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),
@@ -159,7 +157,7 @@ fn timeline_entry(by: &str, now: Timestamp) -> TimelineEntry {
     TimelineEntry {
         at: now,
         event: "disconnected".into(),
-        sentence: "The account was disconnected: its token was destroyed, its history is kept."
+        sentence: "The account was disconnected: its token was removed, its history is kept."
             .into(),
         by: by.to_owned(),
         correlation_id: telemetry::correlation_id(),

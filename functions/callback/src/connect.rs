@@ -1,26 +1,29 @@
 //! The use case: from what Meta's redirect brings to a connected account.
 //!
 //! State → code → short-lived token → long-lived token → profile → vault, account and claims in one transaction →
-//! first sync queued → schedules and webhook subscription. Before the transaction nothing is visible; after it
-//! everything can be repeated.
+//! schedules and webhook subscription. Before the transaction nothing is visible; after it everything can be repeated,
+//! and the first sync, which was queued before it, does so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::Timestamp;
 use shared::account::Account;
 use shared::app::App;
 use shared::browser;
-use shared::graph::{AccountType, AppCredentials, LongLivedToken, Profile};
+use shared::config::BASIC_SCOPE;
+use shared::graph::{AppCredentials, LongLivedToken, Profile};
 use shared::http::{Caller, Problem};
 use shared::table::login_states::{LoginState, Spent};
-use shared::tasks::Task;
 
 use crate::arrival::{Arrival, Decision};
 use crate::{refusal, store};
 
-/// The scope without which no call works.
-const BASIC_SCOPE: &str = "instagram_business_basic";
+/// How long Instagram may take for code, token and profile together: API Gateway waits 30 seconds for all of it.
+const ASK_WITHIN: Duration = Duration::from_secs(18);
+/// How long schedules and subscription may take here, before they are left to the first sync.
+const COMPLETE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How whoever brings a state shows that it is theirs.
 pub(crate) enum Proof<'a> {
@@ -53,54 +56,72 @@ pub(crate) struct Granted {
 
 /// Finishes a login.
 pub(crate) async fn finish(app: &Arc<App>, arrival: Arrival, proof: Proof<'_>) -> Finished {
-    match spend_state(app, &arrival.state, proof).await {
-        Err(problem) => Finished {
-            login: None,
-            result: Err(problem),
-        },
-        Ok(login) => {
-            let result = connect(app, &login, arrival.decision).await;
-            Finished {
-                login: Some(login),
-                result,
-            }
+    let (login, checked) = match spend_state(app, &arrival.state, proof).await {
+        Ok(spent) => spent,
+        Err(problem) => {
+            return Finished {
+                login: None,
+                result: Err(problem),
+            };
         }
+    };
+    let result = match checked {
+        Ok(()) => connect(app, &login, arrival.decision).await,
+        Err(problem) => Err(problem),
+    };
+    Finished {
+        login: Some(login),
+        result,
     }
 }
 
-/// Spends the state before it is compared with anything, so that a wrong guess uses it up as well.
-async fn spend_state(app: &Arc<App>, state: &str, proof: Proof<'_>) -> Result<LoginState, Problem> {
+/// Spends the state before it is compared with anything, so that a wrong guess uses it up as well. Whoever brings it
+/// without being its owner learns nothing of the login.
+async fn spend_state(
+    app: &Arc<App>,
+    state: &str,
+    proof: Proof<'_>,
+) -> Result<(LoginState, Result<(), Problem>), Problem> {
     let now = app.clock.now();
     let login = match app.table.spend_login_state(state, now).await? {
         Spent::Now(login) => login,
         Spent::Before => return Err(refusal::already_used()),
         Spent::Unknown => return Err(refusal::invalid_state()),
     };
-    let problem = match proof {
+    let stranger = match proof {
         Proof::Caller(caller) if caller.company != login.company || caller.user != login.user => {
-            refusal::another_caller()
+            Some(refusal::another_caller())
         }
         Proof::Browser(headers) if !is_same_browser(app, headers, &login) => {
-            refusal::another_browser()
+            Some(refusal::another_browser())
         }
-        _ if login.expires_at < now => refusal::expired(),
-        _ => return Ok(login),
+        _ => None,
     };
-    if problem.code != "login_expired" {
+    if let Some(problem) = stranger {
         tracing::warn!(
             event = "login_state_misused",
             code = problem.code,
             "a login was brought back by somebody else"
         );
+        return Err(problem);
     }
-    Err(problem)
+    let in_time = login.expires_at >= now;
+    Ok((
+        login,
+        if in_time {
+            Ok(())
+        } else {
+            Err(refusal::expired())
+        },
+    ))
 }
 
 fn is_same_browser(app: &App, headers: &HeaderMap, login: &LoginState) -> bool {
-    login
-        .browser
-        .as_deref()
-        .is_none_or(|hash| browser::is_same(&app.config.instagram, headers, hash))
+    let config = &app.config.instagram;
+    match &login.browser {
+        Some(hash) => browser::is_same(config, headers, hash),
+        None => config.allows_logins_begun_by_servers,
+    }
 }
 
 async fn connect(
@@ -114,19 +135,22 @@ async fn connect(
         Decision::OtherError => return Err(refusal::other_error()),
         Decision::Nothing => return Err(refusal::no_code()),
     };
-    let granted = ask_instagram(app, login, &code).await?;
+    let granted = tokio::time::timeout(ASK_WITHIN, ask_instagram(app, login, &code))
+        .await
+        .unwrap_or_else(|_| Err(refusal::too_slow()))?;
     let connected = store::store(app, login, &granted).await?;
-    // The queued task completes what the next lines may not come to do.
-    let task = Task::SyncAccount {
-        account: connected.account.id.clone(),
-        connection_generation: connected.account.connection_generation,
+    let completed = shared::connection::complete(app, &connected.account);
+    let cause = match tokio::time::timeout(COMPLETE_WITHIN, completed).await {
+        Ok(Ok(())) => return Ok(connected),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no time left".to_owned(),
     };
-    if let Err(error) = app.queue.send(task).await {
-        tracing::error!(event = "first_sync_not_queued", account = connected.account.id, error = %error, "the audit repairs it");
-    }
-    if let Err(error) = shared::connection::complete(app, &connected.account).await {
-        tracing::error!(event = "connection_not_completed", account = connected.account.id, error = %error, "the first sync completes it");
-    }
+    tracing::warn!(
+        event = "connection_not_completed",
+        account = connected.account.id,
+        cause,
+        "the first sync completes it"
+    );
     Ok(connected)
 }
 
@@ -172,7 +196,7 @@ async fn ask_instagram(app: &Arc<App>, login: &LoginState, code: &str) -> Result
     if profile
         .account_type
         .as_ref()
-        .is_some_and(|kind| *kind == AccountType::Personal)
+        .is_some_and(|kind| !kind.is_professional())
     {
         return Err(refusal::not_professional());
     }

@@ -38,7 +38,7 @@ async fn finish_login(
 ) -> Response {
     let arrival = Arrival::of_query(query.as_deref().unwrap_or_default());
     let finished = connect::finish(&app, arrival, Proof::Browser(&headers)).await;
-    page::answer(&app, finished).await
+    page::answer(&app, &headers, finished).await
 }
 
 #[derive(Deserialize)]

@@ -7,9 +7,10 @@ use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use shared::account::Account;
 use shared::app::App;
+use shared::browser::Binding;
 use shared::digest;
 use shared::http::Problem;
 use shared::http::problem::Refusal;
@@ -26,7 +27,7 @@ static STYLE_SOURCE: LazyLock<String> = LazyLock::new(|| digest::sha256_base64(S
 static SCRIPT_SOURCE: LazyLock<String> = LazyLock::new(|| digest::sha256_base64(SCRIPT.as_bytes()));
 
 /// The answer to Meta's redirect.
-pub(crate) async fn answer(app: &Arc<App>, finished: Finished) -> Response {
+pub(crate) async fn answer(app: &Arc<App>, headers: &HeaderMap, finished: Finished) -> Response {
     let Finished { login, result } = finished;
     let refusal_for_log = result.as_ref().err().map(|problem| Refusal {
         code: problem.code,
@@ -42,7 +43,16 @@ pub(crate) async fn answer(app: &Arc<App>, finished: Finished) -> Response {
                 (Some(login), Err(problem)) => another_try(app, login, problem).await,
                 _ => None,
             };
-            page(login.as_ref(), &result, try_again.as_ref())
+            let mut response = page(login.as_ref(), &result, try_again.as_ref());
+            // The new login needs the cookie as long as it may take itself.
+            let config = &app.config.instagram;
+            if try_again.is_some()
+                && let Ok(Some(binding)) = Binding::of_request(config, headers)
+                && let Some(cookie) = binding.set_cookie()
+            {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
         }
     };
     if let Some(refusal) = refusal_for_log {
@@ -160,7 +170,7 @@ fn page(
         html,
         "<p class=\"quiet\">You can close this window.</p></main><script>{SCRIPT}</script></body></html>"
     );
-    (status, headers(picture.as_deref()), html).into_response()
+    (status, page_headers(picture.as_deref()), html).into_response()
 }
 
 /// Name and picture; returns the origin that the picture is loaded from.
@@ -201,7 +211,7 @@ fn write_success(html: &mut String, account: &Account, title: &str) -> Option<St
     picture.map(|url| url.origin().ascii_serialization())
 }
 
-fn headers(picture_origin: Option<&str>) -> [(HeaderName, HeaderValue); 6] {
+fn page_headers(picture_origin: Option<&str>) -> [(HeaderName, HeaderValue); 6] {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src {}; base-uri 'none'; form-action \
          'none'; frame-ancestors 'none'",

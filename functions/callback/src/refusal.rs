@@ -31,7 +31,7 @@ pub(crate) fn expired() -> Problem {
 pub(crate) fn another_browser() -> Problem {
     Problem::forbidden(
         "login_of_another_browser",
-        "This login was begun in another browser. Start again from your app, in this one.",
+        "This login was not begun in this browser. Start again from your app, in this one.",
     )
 }
 
@@ -48,6 +48,14 @@ pub(crate) fn denied() -> Problem {
         StatusCode::OK,
         "access_denied",
         "You canceled on Instagram, so nothing was connected. You can try again at any time.",
+    )
+}
+
+pub(crate) fn too_slow() -> Problem {
+    Problem::new(
+        StatusCode::BAD_GATEWAY,
+        "login_interrupted",
+        "Instagram took too long to answer, so nothing was connected. Try again.",
     )
 }
 

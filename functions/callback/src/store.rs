@@ -11,6 +11,7 @@ use shared::http::Problem;
 use shared::table::accounts::{Claim, instagram_ids};
 use shared::table::login_states::LoginState;
 use shared::table::timeline::TimelineEntry;
+use shared::tasks::Task;
 use shared::telemetry;
 use shared::vault::{Change, Entry, Written};
 
@@ -20,12 +21,16 @@ use crate::refusal;
 /// How often a callback starts again from what another one wrote.
 const TRIES: u32 = 8;
 
+/// When the first sync is delivered: after any callback has come to its end, since API Gateway waits 30 seconds.
+const FIRST_SYNC_AFTER_SECONDS: i32 = 60;
+
 /// Stores what a login yielded.
 pub(crate) async fn store(
     app: &Arc<App>,
     login: &LoginState,
     granted: &Granted,
 ) -> Result<Connected, Problem> {
+    let mut queued = None;
     for _ in 0..TRIES {
         let existing = existing_account(app, login, granted).await?;
         let now = app.clock.now();
@@ -47,6 +52,7 @@ pub(crate) async fn store(
             page: page.clone(),
             token_expires_at: expires_at,
         };
+        let outdated_claim = outdated_claim(app, existing.as_ref(), granted).await?;
         let read_version = existing.as_ref().map(|old| old.version);
         let is_new = existing.is_none();
         let account = match existing {
@@ -65,10 +71,25 @@ pub(crate) async fn store(
         for instagram_id in instagram_ids(&account) {
             records.push(app.table.claim_write(instagram_id, &claim)?);
         }
+        if let Some(instagram_id) = outdated_claim {
+            records.push(app.table.claim_removal(&instagram_id, &account.id)?);
+        }
         records.push(
             app.table
                 .timeline_write(&account.id, &timeline_entry(&account, login, is_new))?,
         );
+        // Queued before anything is written: whatever dies after the write, the task completes it. For a write that
+        // does not come to be, it does nothing.
+        let task = Task::SyncAccount {
+            account: account.id.clone(),
+            connection_generation: account.connection_generation,
+        };
+        if queued.as_ref() != Some(&task) {
+            app.queue
+                .send_later(task.clone(), FIRST_SYNC_AFTER_SECONDS)
+                .await?;
+            queued = Some(task);
+        }
         let entry = Entry {
             token: granted.token.token.clone(),
             generation: account.token_generation,
@@ -93,29 +114,43 @@ async fn existing_account(
     login: &LoginState,
     granted: &Granted,
 ) -> Result<Option<Account>, Problem> {
-    let ids = [&granted.profile.ig_user_id, &granted.profile.app_scoped_id];
-    let mut claimed = false;
-    for id in ids {
-        let Some(claim) = app.table.claim(id).await? else {
-            continue;
-        };
-        claimed = true;
-        if claim.company == login.company {
-            if let Some(account) = app.table.account(&claim.account).await? {
-                return Ok(Some(account));
-            }
-        } else if !claim.released {
+    let profile = &granted.profile;
+    for id in [&profile.ig_user_id, &profile.app_scoped_id] {
+        let claim = app.table.claim(id).await?;
+        if claim.is_some_and(|claim| claim.company != login.company && !claim.released) {
             return Err(refusal::connected_elsewhere());
         }
     }
-    if claimed {
-        // Another company had it in between: ours is still in our list.
-        return Ok(app
-            .table
-            .former_account(&login.company, &granted.profile.ig_user_id, app.clock.now())
-            .await?);
+    if let Some(claim) = app.table.claim(&profile.ig_user_id).await?
+        && claim.company == login.company
+        && let Some(account) = app.table.account(&claim.account).await?
+    {
+        return Ok(Some(account));
     }
-    Ok(None)
+    // Another company had it in between, and may have deleted it: ours is still in our list.
+    let now = app.clock.now();
+    Ok(app
+        .table
+        .former_account(&login.company, &profile.ig_user_id, now)
+        .await?)
+}
+
+/// The claim on an app-scoped id that Instagram has replaced since.
+async fn outdated_claim(
+    app: &Arc<App>,
+    existing: Option<&Account>,
+    granted: &Granted,
+) -> Result<Option<String>, Problem> {
+    let profile = &granted.profile;
+    let Some(old) = existing.filter(|old| {
+        old.app_scoped_id != profile.app_scoped_id && old.app_scoped_id != profile.ig_user_id
+    }) else {
+        return Ok(None);
+    };
+    let claim = app.table.claim(&old.app_scoped_id).await?;
+    Ok(claim
+        .filter(|claim| claim.account == old.id)
+        .map(|_| old.app_scoped_id.clone()))
 }
 
 fn timeline_entry(account: &Account, login: &LoginState, is_new: bool) -> TimelineEntry {

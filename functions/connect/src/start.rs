@@ -1,21 +1,13 @@
 //! The use case: check what is asked for, store the login, make the address.
 
 use shared::app::App;
+use shared::config::BASIC_SCOPE;
 use shared::graph::LoginKind;
 use shared::http::{Caller, Problem};
 use shared::table::login_states::{Display, LIFETIME, LoginState};
 use url::Url;
 
 use crate::return_to;
-
-/// Scopes of the Instagram login (Meta: "Business Login for Instagram"); each other one would be refused by Meta.
-const KNOWN_SCOPES: &[&str] = &[
-    "instagram_business_basic",
-    "instagram_business_content_publish",
-    "instagram_business_manage_comments",
-    "instagram_business_manage_messages",
-    "instagram_business_manage_insights",
-];
 
 /// What a caller asks for.
 pub(crate) struct Request {
@@ -50,7 +42,7 @@ pub(crate) async fn start(app: &App, request: Request) -> Result<Started, Proble
         return_to: return_to::checked(&app.config.instagram, request.return_to.as_deref())?,
         display: request.display,
         scopes: match &request.scopes {
-            Some(text) => scopes(text)?,
+            Some(text) => scopes(&app.config.instagram.scopes, text)?,
             None => app.config.instagram.scopes.clone(),
         },
         browser: request.browser,
@@ -65,24 +57,21 @@ pub(crate) async fn start(app: &App, request: Request) -> Result<Started, Proble
     })
 }
 
-fn scopes(text: &str) -> Result<Vec<String>, Problem> {
-    let mut scopes: Vec<String> = text
-        .split(',')
-        .map(|scope| scope.trim().to_owned())
-        .collect();
-    scopes.dedup();
-    let known = scopes
+/// A part of the configured scopes, in their order. The basic one is always among them.
+fn scopes(configured: &[String], text: &str) -> Result<Vec<String>, Problem> {
+    let asked: Vec<&str> = text.split(',').map(str::trim).collect();
+    let is_known = asked
         .iter()
-        .all(|scope| KNOWN_SCOPES.contains(&scope.as_str()));
-    if known && scopes.iter().any(|scope| scope == KNOWN_SCOPES[0]) {
-        return Ok(scopes);
+        .all(|scope| configured.iter().any(|known| known == scope));
+    if is_known && asked.contains(&BASIC_SCOPE) {
+        let is_asked = |scope: &&String| asked.contains(&scope.as_str());
+        return Ok(configured.iter().filter(is_asked).cloned().collect());
     }
     Err(Problem::bad_request(
         "invalid_scopes",
         format!(
-            "`scopes` takes a list, separated by commas, of {}; `{}` must be among them.",
-            KNOWN_SCOPES.join(", "),
-            KNOWN_SCOPES[0]
+            "`scopes` takes a list, separated by commas, of {}; `{BASIC_SCOPE}` must be among them.",
+            configured.join(", ")
         ),
     ))
 }

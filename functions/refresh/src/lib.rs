@@ -1,5 +1,6 @@
 //! Keeps accounts in sync and tokens alive: takes the accounts' tasks from the queue.
 
+mod current;
 mod refresh_token;
 mod sync_account;
 

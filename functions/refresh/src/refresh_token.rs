@@ -10,9 +10,12 @@ use shared::account::{Account, Status};
 use shared::app::App;
 use shared::graph::{GraphError, LongLivedToken};
 use shared::lambda::TaskError;
+use shared::sync::BY_SCHEDULE;
 use shared::table::timeline::TimelineEntry;
 use shared::vault::{Change, Entry, VaultError, Written};
-use shared::{connection, policy, telemetry, verdict};
+use shared::{policy, telemetry, verdict};
+
+use crate::current;
 
 /// How often a token that Instagram has given out is offered to the vault, when others keep changing the record.
 const TRIES: u32 = 8;
@@ -23,24 +26,14 @@ pub(crate) async fn refresh(
     id: &str,
     connection_generation: u64,
 ) -> Result<(), TaskError> {
-    let Some(account) = app.table.account(id).await? else {
-        return Ok(connection::remove_schedules(app, id).await?);
-    };
-    if account.connection_generation != connection_generation {
+    let Some(account) = current::account(app, id, connection_generation).await? else {
         return Ok(());
-    }
-    if !account.is_connected() {
-        return Ok(connection::remove_schedules(app, id).await?);
-    }
+    };
+    let connection_generation = account.connection_generation;
     let entry = match app.vault.entry(&account).await {
         Ok(entry) => entry,
-        Err(VaultError::Missing) => {
-            tracing::error!(
-                event = "token_missing",
-                account = id,
-                "the record names a token that the vault does not hold"
-            );
-            return Ok(());
+        Err(error @ (VaultError::Missing | VaultError::Damaged)) => {
+            return Ok(verdict::note_vault_error(app, &account, &error, BY_SCHEDULE).await?);
         }
         Err(error) => return Err(error.into()),
     };
@@ -115,7 +108,7 @@ async fn store(
                 "The connection was renewed until {}.",
                 entry.expires_at.strftime("%Y-%m-%d")
             ),
-            by: "schedule".into(),
+            by: BY_SCHEDULE.into(),
             correlation_id: telemetry::correlation_id(),
         };
         let records = vec![
@@ -147,26 +140,17 @@ async fn note_failure(
     error: &GraphError,
     expires_at: Timestamp,
 ) -> Result<(), TaskError> {
-    let is_app_wide = app
-        .graph
-        .breaker()
-        .open_because_of(error.endpoint)
-        .is_some();
+    let is_app_wide = verdict::is_app_wide(app, error);
     let now = app.clock.now();
-    app.table
-        .update_account(&account.id, now, |record| {
-            if record.connection_generation != account.connection_generation
-                || !record.is_connected()
-            {
-                return false;
-            }
-            verdict::note_failure(record, error, is_app_wide, now);
-            record.last_token_refresh_error = Some(verdict::failure(error, now));
-            true
-        })
-        .await?;
+    let written = verdict::take_over(app, account, true, BY_SCHEDULE, |record| {
+        verdict::note_failure(record, error, is_app_wide, now);
+        record.last_token_refresh_error = Some(verdict::failure(error, now));
+    })
+    .await?;
+    let is_still_this_token =
+        written.is_some_and(|written| written.token_generation == account.token_generation);
     let next = now + policy::RETRY_REFRESH_AFTER;
-    if next < expires_at {
+    if is_still_this_token && next < expires_at {
         app.schedules
             .put_refresh(&account.id, account.connection_generation, next)
             .await?;

@@ -38,6 +38,9 @@ pub enum Role {
 /// A caller who may write.
 pub struct Editor(pub Caller);
 
+/// What the company of a person without a company begins with.
+const LONE_PERSON: &str = "user/";
+
 impl Caller {
     /// Reads the claims; `None` when they name nobody. A role that we do not know may only read.
     fn from_claims<'a>(
@@ -46,8 +49,13 @@ impl Caller {
     ) -> Option<Self> {
         let present = |name: &str| claim(name).map(str::trim).filter(|text| !text.is_empty());
         let user = present("sub")?.to_owned();
-        let company = present(&config.company_claim).unwrap_or(&user).to_owned();
-        let role = match present(&config.role_claim) {
+        let company = match present(&config.company_claim) {
+            // Nobody gets into a lone person's records by a claim, nor into a company's by a name.
+            Some(company) if company.starts_with(LONE_PERSON) => return None,
+            Some(company) => company.to_owned(),
+            None => format!("{LONE_PERSON}{user}"),
+        };
+        let role = match claim(&config.role_claim).map(str::trim) {
             None | Some("admin") => Role::Admin,
             Some("editor") => Role::Editor,
             Some(_) => Role::Viewer,
@@ -123,7 +131,10 @@ mod tests {
     #[test]
     fn the_documented_defaults_hold() {
         let alone = caller(&[("sub", "ann")]).unwrap();
-        assert_eq!((alone.company.as_str(), alone.role), ("ann", Role::Admin));
+        assert_eq!(
+            (alone.company.as_str(), alone.role),
+            ("user/ann", Role::Admin)
+        );
         let member = caller(&[
             ("sub", "ann"),
             ("custom:company", "acme"),
@@ -141,6 +152,14 @@ mod tests {
         assert_eq!(
             caller(&[("sub", "ann"), ("role", "root")]).unwrap().role,
             Role::Viewer
+        );
+        assert_eq!(
+            caller(&[("sub", "ann"), ("role", "")]).unwrap().role,
+            Role::Viewer
+        );
+        assert_eq!(
+            caller(&[("sub", "ann"), ("custom:company", "user/bob")]),
+            None
         );
         assert_eq!(caller(&[("custom:company", "acme")]), None);
         assert_eq!(caller(&[("sub", " ")]), None);

@@ -84,9 +84,8 @@ pub async fn honour_idempotency_key(
     let bytes = axum::body::to_bytes(body, usize::MAX)
         .await
         .unwrap_or_default();
-    // What did not come to an end may be tried again under the same key.
-    let ended = !head.status.is_server_error() && head.status != StatusCode::TOO_MANY_REQUESTS;
-    let answer = (ended && bytes.len() <= LARGEST_ANSWER).then(|| Answer {
+    // What was refused has not acted, and may be tried again under the same key.
+    let answer = (head.status.is_success() && bytes.len() <= LARGEST_ANSWER).then(|| Answer {
         status: head.status.as_u16(),
         content_type: head
             .headers

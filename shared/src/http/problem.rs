@@ -165,7 +165,7 @@ impl From<VaultError> for Problem {
                 "token_missing",
                 "No token is stored for this account. Connect the account again.",
             ),
-            VaultError::Damaged => Self::new(
+            VaultError::Damaged | VaultError::Full => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "token_unavailable",
                 "The account's token cannot be read. The operator of this service has to look.",

@@ -278,6 +278,7 @@ impl Table {
         loop {
             let output = self
                 .company_query(company, &AccountFilter::default(), now)
+                .scan_index_forward(false)
                 .filter_expression("platformAccountId = :id")
                 .expression_attribute_values(":id", text(instagram_id))
                 .set_exclusive_start_key(start)

@@ -97,10 +97,12 @@ impl Table {
         if stored.in_flight_until > now {
             return Ok(Claimed::InFlight);
         }
-        // The former holder died: take over, unless somebody else just did.
-        let taken = self
-            .put_if(item, Condition::equals("holder", text(stored.holder)))
-            .await?;
+        // The former holder died: take over, unless somebody else just did, or the answer has come after all.
+        let mut condition = Condition::equals("holder", text(stored.holder));
+        condition
+            .expression
+            .push_str(" AND attribute_not_exists(answer)");
+        let taken = self.put_if(item, condition).await?;
         Ok(if taken {
             Claimed::Now(holder)
         } else {

@@ -116,7 +116,10 @@ impl Table {
             if !refused.is_empty() {
                 return Ok(Transaction::Refused(refused));
             }
-            if positions(&codes, "TransactionConflict").is_empty() || tries == CONFLICT_TRIES {
+            let is_passing = PASSING
+                .iter()
+                .any(|code| !positions(&codes, code).is_empty());
+            if !is_passing || tries == CONFLICT_TRIES {
                 return Err(AwsError::new("TransactWriteItems", &error));
             }
             tokio::time::sleep(std::time::Duration::from_millis(10 << tries.min(5))).await;
@@ -128,6 +131,13 @@ impl Table {
         self.get(keys::vault_open_pages()).await.map(|_| ())
     }
 }
+
+/// Reasons for which a canceled transaction is tried again: the SDK itself does not look at them.
+const PASSING: &[&str] = &[
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+];
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
@@ -179,12 +189,6 @@ impl Condition {
             names: Some([("#attribute".to_owned(), attribute.to_owned())].into()),
             values: Some([(":value".to_owned(), value)].into()),
         }
-    }
-
-    /// This condition or that no item stands under the key.
-    pub fn or_is_new(mut self) -> Self {
-        self.expression = format!("attribute_not_exists(pk) OR {}", self.expression);
-        self
     }
 }
 

@@ -112,8 +112,10 @@ impl Table {
         account: &str,
         limit: usize,
         after: Option<String>,
+        now: Timestamp,
     ) -> Result<Entries<TimelineEntry>, AwsError> {
-        self.entries(account, keys::TIMELINE, limit, after).await
+        self.entries(account, keys::TIMELINE, limit, after, now)
+            .await
     }
 
     /// A page of the sync log, newest first.
@@ -122,8 +124,10 @@ impl Table {
         account: &str,
         limit: usize,
         after: Option<String>,
+        now: Timestamp,
     ) -> Result<Entries<SyncLogEntry>, AwsError> {
-        self.entries(account, keys::SYNC_LOG, limit, after).await
+        self.entries(account, keys::SYNC_LOG, limit, after, now)
+            .await
     }
 
     async fn entries<T: serde::de::DeserializeOwned>(
@@ -132,7 +136,10 @@ impl Table {
         prefix: &str,
         limit: usize,
         after: Option<String>,
+        now: Timestamp,
     ) -> Result<Entries<T>, AwsError> {
+        // What DynamoDB has not dropped yet counts as dropped.
+        let oldest = format!("{prefix}{}", keys::sortable(now - LIFETIME));
         let partition = keys::account_partition(account);
         let start = after.map(|sk| {
             Item::from([
@@ -145,9 +152,11 @@ impl Table {
             .client
             .query()
             .table_name(&self.name)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .key_condition_expression("pk = :pk AND sk BETWEEN :oldest AND :end")
             .expression_attribute_values(":pk", text(partition))
-            .expression_attribute_values(":prefix", text(prefix))
+            .expression_attribute_values(":oldest", text(oldest))
+            .expression_attribute_values(":end", text(format!("{prefix}~")))
+            .consistent_read(true)
             .scan_index_forward(false)
             .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start)

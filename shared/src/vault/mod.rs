@@ -77,6 +77,8 @@ pub enum VaultError {
     Damaged,
     /// Others kept changing the page: try again; nothing was changed.
     Busy,
+    /// Tokens have grown so much that the page's do not fit a secret any more: an operator must look.
+    Full,
 }
 
 impl fmt::Display for VaultError {
@@ -86,6 +88,9 @@ impl fmt::Display for VaultError {
             Self::Missing => formatter.write_str("the vault holds no token for the account"),
             Self::Damaged => formatter.write_str("a page of the vault cannot be read"),
             Self::Busy => formatter.write_str("others kept changing the page of the vault"),
+            Self::Full => {
+                formatter.write_str("the tokens of a page of the vault do not fit a secret")
+            }
         }
     }
 }
@@ -215,6 +220,9 @@ impl Vault {
                 }
             }
             let value = content.to_text();
+            if value.len() > page::MOST_BYTES {
+                return Err(VaultError::Full);
+            }
             let version = self.put_version(page, &value).await?;
             let new_record = PageRecord {
                 version_id: version.clone(),
@@ -263,18 +271,11 @@ impl Vault {
         let Some(page) = open.pages.first() else {
             return Ok(());
         };
-        match self
-            .secrets
-            .describe_secret()
-            .secret_id(self.secret_name(page))
-            .send()
-            .await
-        {
-            Ok(_) => Ok(()),
-            // An open page has no secret before its first account.
-            Err(error) if is_code(&error, "ResourceNotFoundException") => Ok(()),
-            Err(error) => Err(AwsError::new("DescribeSecret", &error).into()),
-        }
+        // An open page has no secret before its first account.
+        let Some(record) = self.page_record(page).await? else {
+            return Ok(());
+        };
+        self.fetch(page, &record.version_id).await.map(|_| ())
     }
 
     fn secret_name(&self, page: &str) -> String {
@@ -309,6 +310,17 @@ impl Vault {
         if let Some(cached) = self.cached(page).filter(|cached| cached.version == version) {
             return Ok(cached);
         }
+        let content = self.fetch(page, version).await?;
+        Ok(self.keep(
+            page,
+            Cached {
+                version: version.to_owned(),
+                page: content,
+            },
+        ))
+    }
+
+    async fn fetch(&self, page: &str, version: &str) -> Result<Page, VaultError> {
         let output = self
             .secrets
             .get_secret_value()
@@ -317,15 +329,11 @@ impl Vault {
             .send()
             .await
             .map_err(|error| AwsError::new("GetSecretValue", &error))?;
-        let page_content = output.secret_string.as_deref().and_then(Page::parse);
-        let content = page_content.ok_or(VaultError::Damaged)?;
-        Ok(self.keep(
-            page,
-            Cached {
-                version: version.to_owned(),
-                page: content,
-            },
-        ))
+        output
+            .secret_string
+            .as_deref()
+            .and_then(Page::parse)
+            .ok_or(VaultError::Damaged)
     }
 
     /// Stores the content as a new version, which nobody reads until the page's record names it.

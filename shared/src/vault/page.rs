@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::AccessToken;
 
+/// Secrets Manager's limit of a secret's value.
+pub(super) const MOST_BYTES: usize = 65_536;
+
 /// A page with more bytes takes no new account: a secret's value has at most 65,536, and tokens may grow.
 pub(super) const ROOM_UNTIL_BYTES: usize = 48_000;
 

@@ -76,13 +76,8 @@ async fn get_readiness_says_what_fails_and_nothing_more() {
         ),
         (
             "secretsmanager",
-            "DescribeSecret",
-            checks("ok", "failed", "ok", "ok"),
-        ),
-        (
-            "secretsmanager",
             "GetSecretValue",
-            checks("ok", "ok", "ok", "failed"),
+            checks("ok", "failed", "ok", "failed"),
         ),
         (
             "sqs",
