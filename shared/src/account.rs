@@ -332,6 +332,7 @@ impl Account {
 
     /// Takes over what Instagram says about the account.
     pub fn apply_profile(&mut self, profile: &Profile) {
+        let profile = &shortened(profile);
         if self.display_name.is_none() || self.display_name == self.name {
             self.display_name.clone_from(&profile.name);
         }
@@ -419,6 +420,29 @@ impl Account {
         self.token_expires_at
             .map(|expiry| expiry.duration_since(now))
     }
+}
+
+/// Instagram's own limits are far below; a record of DynamoDB has at most 400 KB.
+const LONGEST_TEXT: usize = 4_096;
+
+/// The profile with texts that fit a record, whatever Instagram sends.
+fn shortened(profile: &Profile) -> Profile {
+    let mut profile = profile.clone();
+    for text in [
+        &mut profile.username,
+        &mut profile.name,
+        &mut profile.profile_picture_url,
+        &mut profile.biography,
+        &mut profile.website,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        if text.chars().count() > LONGEST_TEXT {
+            *text = text.chars().take(LONGEST_TEXT).collect();
+        }
+    }
+    profile
 }
 
 fn account_type_name(kind: &AccountType) -> String {

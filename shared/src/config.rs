@@ -300,6 +300,7 @@ impl Config {
         let mut reader = Reader {
             variables,
             problems: Vec::new(),
+            mode: Mode::Production,
         };
         let mode = match reader.text("INSTAGRAM_MODE").as_str() {
             "development" => Mode::Development,
@@ -309,6 +310,7 @@ impl Config {
                 Mode::Production
             }
         };
+        reader.mode = mode;
         let config = Self {
             instagram: InstagramConfig {
                 mode,
@@ -345,6 +347,7 @@ impl Config {
 struct Reader<'a> {
     variables: &'a BTreeMap<String, String>,
     problems: Vec<String>,
+    mode: Mode,
 }
 
 impl Reader<'_> {
@@ -448,7 +451,9 @@ impl Reader<'_> {
             Ok(url)
                 if url.has_host()
                     && (url.scheme() == "https"
-                        || url.scheme() == "http" && is_this_machine(&url))
+                        || url.scheme() == "http"
+                            && is_this_machine(&url)
+                            && self.mode == Mode::Development)
                     && url.username().is_empty()
                     && url.password().is_none()
                     && url.fragment().is_none() =>
@@ -457,7 +462,7 @@ impl Reader<'_> {
             }
             _ => {
                 self.problem(format!(
-                    "{name} must hold absolute https addresses (http only on this machine) without user or fragment"
+                    "{name} must hold absolute https addresses (http only on this machine, in development) without user or fragment"
                 ));
                 None
             }

@@ -366,3 +366,18 @@ async fn h12_what_the_table_has_not_dropped_yet_counts_as_dropped() {
     );
     journey.finish().await;
 }
+
+#[tokio::test]
+async fn h05_a_profile_that_is_too_long_for_a_record_is_shortened() {
+    let journey = Journey::start().await;
+    journey
+        .world
+        .instagram
+        .update_person("corner.bakery", |person| {
+            person.biography = "🥐".repeat(300_000);
+        });
+    journey.connected(ANN, "corner.bakery").await;
+    let biography = only_record(&journey).await.biography.unwrap();
+    assert_eq!(biography.chars().count(), 4_096);
+    journey.finish().await;
+}

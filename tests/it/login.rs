@@ -5,6 +5,8 @@ use instagram_sim::{CodeAnswer, Fault, FaultKind, Person};
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::account::Status;
+use shared::table::Transaction;
+use shared::table::accounts::Claim;
 use world::gateway::{HttpCall, Reply};
 use world::{Decision, WorldOptions};
 
@@ -253,13 +255,26 @@ async fn begun_by_a_server(journey: &Journey, site: Option<&str>) -> (String, Ht
     let back = journey
         .world
         .consent(
-            answer["url"].as_str().unwrap(),
+            answer["url"]
+                .as_str()
+                .expect("what Instagram or the API always gives"),
             "corner.bakery",
             Decision::Allow,
         )
         .await;
-    let call = HttpCall::get(&format!("{}?{}", back.path(), back.query().unwrap()));
-    (answer["state"].as_str().unwrap().to_owned(), call)
+    let call = HttpCall::get(&format!(
+        "{}?{}",
+        back.path(),
+        back.query()
+            .expect("what Instagram or the API always gives")
+    ));
+    (
+        answer["state"]
+            .as_str()
+            .expect("what Instagram or the API always gives")
+            .to_owned(),
+        call,
+    )
 }
 
 #[tokio::test]
@@ -791,16 +806,43 @@ async fn an_account_that_another_company_had_and_deleted_comes_back_under_its_id
 async fn an_app_scoped_id_that_instagram_replaced_leaves_no_claim_behind() {
     let journey = Journey::start().await;
     let id = journey.connected(ANN, "corner.bakery").await;
-    journey
-        .world
-        .instagram
-        .update_person("corner.bakery", |person| {
-            person.app_scoped_id = "99887766554433221".into();
-        });
+    // As if the account had been connected under another id of the app's.
+    let table = &journey.world.app("test").table;
+    let record = journey.records("acme").await.remove(0);
+    let claim = Claim {
+        account: id.clone(),
+        company: "acme".into(),
+        released: false,
+    };
+    let moved = vec![
+        table
+            .claim_write("99887766554433221", &claim)
+            .expect("a write"),
+        table
+            .claim_removal(&record.app_scoped_id, &id)
+            .expect("a write"),
+    ];
+    assert_eq!(
+        table.transact(moved).await.expect("the table answers"),
+        Transaction::Written
+    );
+    let change = table.update_account(&id, journey.world.now(), |record| {
+        record.app_scoped_id = "99887766554433221".into();
+        true
+    });
+    change.await.expect("the table answers");
+
     assert_eq!(journey.connected(ANN, "corner.bakery").await, id);
     assert_eq!(
         journey.records("acme").await[0].app_scoped_id,
-        "99887766554433221"
+        record.app_scoped_id
+    );
+    assert_eq!(
+        table
+            .claim("99887766554433221")
+            .await
+            .expect("the table answers"),
+        None
     );
     journey.finish().await;
 }

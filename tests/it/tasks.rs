@@ -26,13 +26,23 @@ fn batch(bodies: &[String]) -> String {
 
 async fn failed_of(function: &Function, event: &str, deadline_ms: i64) -> Vec<String> {
     let mut context = Context::default();
-    context.deadline = u64::try_from(deadline_ms).unwrap();
-    let answer = function.invoke(event, context).await.unwrap();
-    let answer: Value = serde_json::from_str(answer.get()).unwrap();
-    let failures = answer["batchItemFailures"].as_array().unwrap();
+    context.deadline = u64::try_from(deadline_ms).expect("a batch answer");
+    let answer = function
+        .invoke(event, context)
+        .await
+        .expect("a batch answer");
+    let answer: Value = serde_json::from_str(answer.get()).expect("a batch answer");
+    let failures = answer["batchItemFailures"]
+        .as_array()
+        .expect("a batch answer");
     failures
         .iter()
-        .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
+        .map(|failure| {
+            failure["itemIdentifier"]
+                .as_str()
+                .expect("a batch answer")
+                .to_owned()
+        })
         .collect()
 }
 

@@ -230,7 +230,11 @@ impl Fixture {
 
     pub(crate) async fn timeline(&self, id: &str) -> Vec<TimelineEntry> {
         let table = &self.world.app("seed").table;
-        table.timeline(id, 100, None, self.world.now()).await.unwrap().entries
+        table
+            .timeline(id, 100, None, self.world.now())
+            .await
+            .unwrap()
+            .entries
     }
 
     /// The names of all schedules.
