@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use shared::account::Status;
 use shared::table::Transaction;
-use shared::table::accounts::Claim;
+use shared::table::claims::Claim;
 use world::gateway::{HttpCall, Reply};
 use world::{Decision, WorldOptions};
 

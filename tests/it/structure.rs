@@ -40,20 +40,6 @@ const SECOND_STACKS: &[&str] = &[
 /// Lines of code that a file may have before its tests; more is more than one duty.
 const LONGEST_FILE: usize = 400;
 
-/// Files that are longer, and how long they may be at most.
-const LONGER_FILES: &[(&str, usize, &str)] = &[
-    (
-        "shared/src/config.rs",
-        480,
-        "a third of it is the table of variables",
-    ),
-    (
-        "shared/src/table/accounts.rs",
-        480,
-        "writes, lists and filters of one record",
-    ),
-];
-
 /// Texts that look like a secret of the real world and are none.
 const KNOWN_TEXTS: &[(&str, &str)] = &[
     (
@@ -338,7 +324,7 @@ fn metas_hosts_stand_in_the_configuration_only() {
         "api.instagram.com",
         "graph.instagram.com",
     ] {
-        assert_only_in(host, &["shared/src/config.rs"]);
+        assert_only_in(host, &["shared/src/config/variables.rs"]);
     }
     for host in [
         "facebook.com",
@@ -383,7 +369,7 @@ fn a_secret_is_exposed_where_it_is_sent_signed_or_stored_and_nowhere_else() {
 fn a_ban_is_lifted_in_its_own_module_only() {
     let modules = [
         "shared/src/clock.rs",
-        "shared/src/config.rs",
+        "shared/src/config/mod.rs",
         "shared/src/graph/transport.rs",
     ];
     assert_only_in("clippy::disallowed", &modules);
@@ -452,21 +438,11 @@ fn a_file_has_one_duty() {
             continue;
         }
         let lines = source.code().count();
-        let exception = LONGER_FILES.iter().find(|(path, ..)| *path == source.path);
-        match exception {
-            None => assert!(
-                lines <= LONGEST_FILE,
-                "{} has {lines} lines of code",
-                source.path
-            ),
-            Some((path, most, _)) => {
-                assert!(lines <= *most, "{path} has {lines} lines of code");
-                assert!(
-                    lines > LONGEST_FILE,
-                    "{path} is no exception any more: {lines} lines"
-                );
-            }
-        }
+        assert!(
+            lines <= LONGEST_FILE,
+            "{} has {lines} lines of code",
+            source.path
+        );
     }
 }
 

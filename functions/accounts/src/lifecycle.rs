@@ -15,7 +15,7 @@ use shared::connection;
 use shared::http::Problem;
 use shared::secret::AccessToken;
 use shared::table::Transaction;
-use shared::table::accounts::Claim;
+use shared::table::claims::Claim;
 use shared::table::timeline::TimelineEntry;
 use shared::telemetry;
 use shared::vault::{Change, Written};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use shared::account::{Account, Connection};
 use shared::app::App;
 use shared::http::Problem;
-use shared::table::accounts::{Claim, instagram_ids};
+use shared::table::claims::{Claim, instagram_ids};
 use shared::table::login_states::LoginState;
 use shared::table::timeline::TimelineEntry;
 use shared::tasks::Task;

@@ -1,4 +1,4 @@
-//! Accounts and the claims on Instagram ids.
+//! Accounts: records, lists, counts.
 
 use std::collections::HashMap;
 
@@ -6,37 +6,12 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, KeysAndAttributes, Put, Select, TransactWriteItem,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
+pub use super::account_filter::AccountFilter;
 use super::keys::{self, Item};
 use super::{Condition, Table, from_item, number, text, to_item};
-use crate::account::{Account, Status};
+use crate::account::Account;
 use crate::aws::AwsError;
-
-/// Who holds an Instagram id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Claim {
-    /// The account's id.
-    pub account: String,
-    /// The account's company.
-    pub company: String,
-    /// The account was disconnected: any company may claim the id anew.
-    pub released: bool,
-}
-
-/// Which accounts a caller asks for.
-#[derive(Clone, Debug, Default)]
-pub struct AccountFilter {
-    /// Only these states, as they are at the moment of asking.
-    pub status: Option<Status>,
-    /// Only this customer's.
-    pub client_id: Option<String>,
-    /// Only those with this text in a name, upper or lower case.
-    pub search: Option<String>,
-    /// Only those with a live token that runs out after now and until then.
-    pub expiring_until: Option<Timestamp>,
-}
 
 /// A page of accounts.
 pub struct AccountPage {
@@ -60,11 +35,6 @@ impl Table {
     /// An account's record.
     pub async fn account(&self, id: &str) -> Result<Option<Account>, AwsError> {
         self.get_record(keys::account(id)).await
-    }
-
-    /// Who holds an Instagram id.
-    pub async fn claim(&self, instagram_id: &str) -> Result<Option<Claim>, AwsError> {
-        self.get_record(keys::claim(instagram_id)).await
     }
 
     /// Changes an account's record: reads, changes, writes where nobody wrote meanwhile, and starts again otherwise.
@@ -109,40 +79,6 @@ impl Table {
         self.put_write(account_item(account)?, condition)
     }
 
-    /// A claim's write as part of a transaction: on an id that nobody holds, that was released, or that is the
-    /// account's own.
-    pub fn claim_write(
-        &self,
-        instagram_id: &str,
-        claim: &Claim,
-    ) -> Result<TransactWriteItem, AwsError> {
-        let mut condition = Condition::is_new();
-        condition.expression =
-            "attribute_not_exists(pk) OR released = :yes OR account = :account".into();
-        condition.values = Some(HashMap::from([
-            (":yes".to_owned(), AttributeValue::Bool(true)),
-            (":account".to_owned(), text(&claim.account)),
-        ]));
-        self.put_write(to_item(keys::claim(instagram_id), claim)?, condition)
-    }
-
-    /// Gives a claim up as part of a transaction: only the account that holds it can, and one that is held by another
-    /// meanwhile is left alone by [`Table::held_claims`].
-    pub fn claim_removal(
-        &self,
-        instagram_id: &str,
-        account: &str,
-    ) -> Result<TransactWriteItem, AwsError> {
-        let delete = Delete::builder()
-            .table_name(self.name())
-            .set_key(Some(keys::claim(instagram_id).into_item()))
-            .condition_expression("account = :account")
-            .expression_attribute_values(":account", text(account))
-            .build()
-            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
-    }
-
     /// The account's removal as part of a transaction, where nobody wrote since it was read.
     pub fn account_removal(&self, account: &Account) -> Result<TransactWriteItem, AwsError> {
         let delete = Delete::builder()
@@ -153,21 +89,6 @@ impl Table {
             .build()
             .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
         Ok(TransactWriteItem::builder().delete(delete).build())
-    }
-
-    /// The Instagram ids that the account itself holds now.
-    pub async fn held_claims(&self, account: &Account) -> Result<Vec<String>, AwsError> {
-        let mut held = Vec::new();
-        for id in instagram_ids(account) {
-            if self
-                .claim(id)
-                .await?
-                .is_some_and(|claim| claim.account == account.id)
-            {
-                held.push(id.to_owned());
-            }
-        }
-        Ok(held)
     }
 
     pub(crate) fn put_write(
@@ -336,73 +257,6 @@ impl Table {
         }
     }
 
-    /// A company's accounts in the first index, as far as the filter lets them through.
-    pub(super) fn company_query(
-        &self,
-        company: &str,
-        filter: &AccountFilter,
-        now: Timestamp,
-    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
-        let mut query = self
-            .client()
-            .query()
-            .table_name(self.name())
-            .index_name(keys::INDEX_1)
-            .key_condition_expression("index1pk = :company")
-            .expression_attribute_values(":company", text(keys::company_partition(company)));
-        let mut conditions = Vec::new();
-        let mut uses_now = false;
-        if let Some(status) = filter.status {
-            conditions.push(status_condition(status));
-            uses_now |= !matches!(status, Status::Revoked | Status::Disconnected);
-            query = query
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":status", text(status.as_str()));
-            for other in other_stored_statuses(status) {
-                query = query.expression_attribute_values(
-                    format!(":{}", other.as_str()),
-                    text(other.as_str()),
-                );
-            }
-        }
-        if let Some(client) = &filter.client_id {
-            conditions.push("clientId = :client");
-            query = query.expression_attribute_values(":client", text(client));
-        }
-        if let Some(search) = &filter.search {
-            conditions.push("contains(searchText, :search)");
-            query = query.expression_attribute_values(":search", text(search.to_lowercase()));
-        }
-        if let Some(until) = filter.expiring_until {
-            // A token that is dead already does not run out.
-            conditions.push(
-                "tokenExpiresMs > :now AND tokenExpiresMs <= :until AND #status IN (:active, :rate_limited, :error)",
-            );
-            uses_now = true;
-            query = query
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":until", number(until.as_millisecond()));
-            for live in [Status::Active, Status::RateLimited, Status::Error] {
-                query = query.expression_attribute_values(
-                    format!(":{}", live.as_str()),
-                    text(live.as_str()),
-                );
-            }
-        }
-        if uses_now {
-            query = query.expression_attribute_values(":now", number(now.as_millisecond()));
-        }
-        if conditions.is_empty() {
-            query
-        } else {
-            let all: Vec<_> = conditions
-                .iter()
-                .map(|condition| format!("({condition})"))
-                .collect();
-            query.filter_expression(all.join(" AND "))
-        }
-    }
-
     /// The records under these ids in this order, strongly consistent; those that are gone meanwhile are left out.
     async fn accounts(&self, ids: Vec<String>) -> Result<Vec<Account>, AwsError> {
         let mut by_id: HashMap<String, Account> = HashMap::new();
@@ -448,44 +302,6 @@ impl Table {
             }
         }
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
-    }
-}
-
-/// The Instagram ids under which an account is claimed: one or two.
-pub fn instagram_ids(account: &Account) -> Vec<&str> {
-    let mut ids = vec![account.platform_account_id.as_str()];
-    if account.app_scoped_id != account.platform_account_id {
-        ids.push(account.app_scoped_id.as_str());
-    }
-    ids
-}
-
-/// [`Account::status_at`] in DynamoDB's words.
-fn status_condition(status: Status) -> &'static str {
-    match status {
-        Status::Active => {
-            "(attribute_not_exists(tokenExpiresMs) OR tokenExpiresMs > :now) AND (#status = :status OR \
-             (#status = :rate_limited AND (attribute_not_exists(rateBlockedMs) OR rateBlockedMs <= :now)))"
-        }
-        Status::RateLimited => {
-            "(attribute_not_exists(tokenExpiresMs) OR tokenExpiresMs > :now) AND #status = :status AND \
-             rateBlockedMs > :now"
-        }
-        Status::Error => {
-            "(attribute_not_exists(tokenExpiresMs) OR tokenExpiresMs > :now) AND #status = :status"
-        }
-        Status::TokenExpired => {
-            "#status = :status OR (tokenExpiresMs <= :now AND #status IN (:active, :rate_limited, :error))"
-        }
-        Status::Revoked | Status::Disconnected => "#status = :status",
-    }
-}
-
-fn other_stored_statuses(status: Status) -> &'static [Status] {
-    match status {
-        Status::Active => &[Status::RateLimited],
-        Status::TokenExpired => &[Status::Active, Status::RateLimited, Status::Error],
-        _ => &[],
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Every write carries a condition. What a failed condition means is said where the write is made.
 
+mod account_filter;
 pub mod accounts;
+pub mod claims;
 pub mod erasure;
 pub mod idempotency;
 pub mod keys;

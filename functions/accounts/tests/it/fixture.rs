@@ -10,7 +10,7 @@ use shared::account::{Account, Connection};
 use shared::graph::{AppCredentials, LoginKind, Profile};
 use shared::lambda::Function;
 use shared::secret::{AccessToken, Secret};
-use shared::table::accounts::{Claim, instagram_ids};
+use shared::table::claims::{Claim, instagram_ids};
 use shared::table::keys;
 use shared::table::timeline::TimelineEntry;
 use shared::vault::{Change, Entry, Written};

@@ -4,7 +4,7 @@ use aws_sim::{Fault, FaultKind};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::account::{Account, Status};
-use shared::table::accounts::{Claim, instagram_ids};
+use shared::table::claims::{Claim, instagram_ids};
 use shared::table::timeline::SyncLogEntry;
 use world::access_key_id;
 use world::gateway::{HttpCall, Reply};

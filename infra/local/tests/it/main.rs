@@ -54,6 +54,7 @@ async fn state(stack: &Stack) -> Value {
 async fn connect(stack: &Stack, username: &str) -> String {
     let browser = Browser::new();
     let call = HttpCall::get("/instagram/connect")
+        .header("sec-fetch-site", "same-origin")
         .header("authorization", &format!("Bearer {}", token(stack).await));
     let answer = browser.send(&stack.api_url, &call).await.unwrap().json();
     let url = format!("{}&_sim_as={username}", answer["url"].as_str().unwrap());

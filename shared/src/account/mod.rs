@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::graph::{AccountType, LoginKind, Profile};
 use crate::policy;
 
+mod view;
+
+pub use view::AccountView;
+
 /// The only platform so far; records name it so that others can join.
 pub const PLATFORM: &str = "instagram";
 
@@ -451,118 +455,5 @@ fn account_type_name(kind: &AccountType) -> String {
         AccountType::Creator => "creator".into(),
         AccountType::Personal => "personal".into(),
         AccountType::Other(text) => text.to_lowercase(),
-    }
-}
-
-/// What a caller sees of an account: never the company, the token's data or the version.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountView {
-    /// UUID, ours.
-    pub id: String,
-    /// `instagram`.
-    pub platform: String,
-    /// Which login its token came from.
-    pub login: LoginKind,
-    /// Instagram's professional account id, digits.
-    pub platform_account_id: String,
-    /// Without `@`.
-    pub username: Option<String>,
-    /// The company's own name for it, or Instagram's.
-    pub display_name: Option<String>,
-    /// Meta's CDN; it expires.
-    pub profile_picture_url: Option<String>,
-    /// As on the profile.
-    pub biography: Option<String>,
-    /// As on the profile.
-    pub website: Option<String>,
-    /// Followers.
-    pub follower_count: Option<u64>,
-    /// Accounts followed.
-    pub following_count: Option<u64>,
-    /// Media published.
-    pub media_count: Option<u64>,
-    /// `business` or `creator`.
-    pub account_type: Option<String>,
-    /// `null` where Instagram does not tell.
-    pub is_verified: Option<bool>,
-    /// Only with the Facebook login.
-    pub facebook_page_id: Option<String>,
-    /// The company's customer that it is assigned to.
-    pub client_id: Option<String>,
-    /// What state it is in.
-    pub status: Status,
-    /// Why; `null` while active.
-    pub status_reason: Option<Failure>,
-    /// How it stands with the token.
-    pub token_status: TokenStatus,
-    /// Whether ten days or less are left.
-    pub needs_refresh: bool,
-    /// Granted scopes.
-    pub scopes: Vec<String>,
-    /// Scopes that were asked for and not granted.
-    pub missing_scopes: Vec<String>,
-    /// When it was connected, last time.
-    pub connected_at: Timestamp,
-    /// When its token runs out.
-    pub token_expires_at: Option<Timestamp>,
-    /// When its token was refreshed last.
-    pub last_token_refresh_at: Option<Timestamp>,
-    /// Why the last refresh failed.
-    pub last_token_refresh_error: Option<Failure>,
-    /// When the person removed the app.
-    pub deauthorized_at: Option<Timestamp>,
-    /// When its profile was read last.
-    pub last_sync_at: Option<Timestamp>,
-    /// Why the last sync failed.
-    pub error: Option<Failure>,
-    /// Instagram's rate limits.
-    pub rate: Rate,
-    /// Webhook fields it is subscribed to.
-    pub webhook_fields: Vec<String>,
-    /// When the record was made.
-    pub created_at: Timestamp,
-    /// When the record was written last.
-    pub updated_at: Timestamp,
-}
-
-impl AccountView {
-    /// What a caller sees of `account` at `now`.
-    pub fn new(account: Account, now: Timestamp) -> Self {
-        Self {
-            status: account.status_at(now),
-            status_reason: account.status_reason_at(now),
-            token_status: account.token_status(now),
-            needs_refresh: account.needs_refresh(now),
-            id: account.id,
-            platform: account.platform,
-            login: account.login,
-            platform_account_id: account.platform_account_id,
-            username: account.username,
-            display_name: account.display_name,
-            profile_picture_url: account.profile_picture_url,
-            biography: account.biography,
-            website: account.website,
-            follower_count: account.follower_count,
-            following_count: account.following_count,
-            media_count: account.media_count,
-            account_type: account.account_type,
-            is_verified: account.is_verified,
-            facebook_page_id: account.facebook_page_id,
-            client_id: account.client_id,
-            scopes: account.scopes,
-            missing_scopes: account.missing_scopes,
-            connected_at: account.connected_at,
-            token_expires_at: account.token_expires_at,
-            last_token_refresh_at: account.last_token_refresh_at,
-            last_token_refresh_error: account.last_token_refresh_error,
-            deauthorized_at: account.deauthorized_at,
-            last_sync_at: account.last_sync_at,
-            error: account.error,
-            rate: account.rate,
-            webhook_fields: account.webhook_fields,
-            created_at: account.created_at,
-            updated_at: account.updated_at,
-        }
     }
 }

@@ -1,0 +1,87 @@
+//! Claims: which account holds an Instagram id. A claim's condition is what makes two owners impossible.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, Table, keys, text, to_item};
+use crate::account::Account;
+use crate::aws::AwsError;
+
+/// Who holds an Instagram id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The account's id.
+    pub account: String,
+    /// The account's company.
+    pub company: String,
+    /// The account was disconnected: any company may claim the id anew.
+    pub released: bool,
+}
+
+impl Table {
+    /// Who holds an Instagram id.
+    pub async fn claim(&self, instagram_id: &str) -> Result<Option<Claim>, AwsError> {
+        self.get_record(keys::claim(instagram_id)).await
+    }
+
+    /// A claim's write as part of a transaction: on an id that nobody holds, that was released, or that is the
+    /// account's own.
+    pub fn claim_write(
+        &self,
+        instagram_id: &str,
+        claim: &Claim,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let mut condition = Condition::is_new();
+        condition.expression =
+            "attribute_not_exists(pk) OR released = :yes OR account = :account".into();
+        condition.values = Some(HashMap::from([
+            (":yes".to_owned(), AttributeValue::Bool(true)),
+            (":account".to_owned(), text(&claim.account)),
+        ]));
+        self.put_write(to_item(keys::claim(instagram_id), claim)?, condition)
+    }
+
+    /// Gives a claim up as part of a transaction: only the account that holds it can, and one that is held by another
+    /// meanwhile is left alone by [`Table::held_claims`].
+    pub fn claim_removal(
+        &self,
+        instagram_id: &str,
+        account: &str,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let delete = Delete::builder()
+            .table_name(self.name())
+            .set_key(Some(keys::claim(instagram_id).into_item()))
+            .condition_expression("account = :account")
+            .expression_attribute_values(":account", text(account))
+            .build()
+            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// The Instagram ids that the account itself holds now.
+    pub async fn held_claims(&self, account: &Account) -> Result<Vec<String>, AwsError> {
+        let mut held = Vec::new();
+        for id in instagram_ids(account) {
+            if self
+                .claim(id)
+                .await?
+                .is_some_and(|claim| claim.account == account.id)
+            {
+                held.push(id.to_owned());
+            }
+        }
+        Ok(held)
+    }
+}
+
+/// The Instagram ids under which an account is claimed: one or two.
+pub fn instagram_ids(account: &Account) -> Vec<&str> {
+    let mut ids = vec![account.platform_account_id.as_str()];
+    if account.app_scoped_id != account.platform_account_id {
+        ids.push(account.app_scoped_id.as_str());
+    }
+    ids
+}
