@@ -1,11 +1,15 @@
 //! Every route × whose record × who asks, over HTTP, through the authorizer: the status of each.
 
+use axum::Router;
+use axum::routing::get;
 use instagram_sim::Person;
 use local::jwt;
 use local::routes::ROUTES;
 use local::{Options, Stack};
 use serde_json::json;
+use shared::lambda::Function;
 use url::Url;
+use world::World;
 use world::browser::Browser;
 use world::gateway::{HttpCall, Reply};
 
@@ -336,4 +340,27 @@ async fn i02_i06_ids_and_companies_from_outside_reach_nothing() {
         .await;
     assert_eq!(reply.status, 400);
     api.stack.stop().await;
+}
+
+#[tokio::test]
+async fn i15_a_panic_is_answered_and_logged_once_and_says_nothing_of_our_insides() {
+    let world = World::start().await;
+    let routes = Router::new().route(
+        "/panics",
+        get(async || -> &'static str { panic!("canary-inside") }),
+    );
+    let function = Function::new(world.app("accounts")).with_routes(routes);
+    let call = HttpCall::get("/panics").header("x-correlation-id", "a-panic-of-a-test");
+    let reply = world.call(&function, &call).await.expect("an answer");
+    assert_eq!(
+        (reply.status, reply.json()["code"].as_str()),
+        (500, Some("internal_error"))
+    );
+    assert!(!reply.text().contains("canary-inside"));
+    let lines = world::logs::lines_of("a-panic-of-a-test");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(
+        (lines[0]["status"].as_u64(), lines[0]["cause"].as_str()),
+        (Some(500), Some("panicked"))
+    );
 }

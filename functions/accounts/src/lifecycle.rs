@@ -26,7 +26,7 @@ use crate::owned::EditableAccount;
 /// How long Instagram may take to hear that we want no more events.
 const UNSUBSCRIBE_WITHIN: Duration = Duration::from_secs(2);
 
-/// `POST /instagram/accounts/{id}/disconnect` → the account, disconnected: its token is destroyed, its schedules are
+/// `POST /instagram/accounts/{id}/disconnect` → the account, disconnected: its token is removed, its schedules are
 /// gone, its history stays. Asking again answers the same.
 pub(crate) async fn disconnect_account(
     State(app): State<Arc<App>>,

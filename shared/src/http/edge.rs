@@ -1,12 +1,14 @@
 //! What every route of every function has: a correlation id, one log line, safe headers, `Idempotency-Key` on POST,
 //! and refusals for what no route takes.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::idempotency::honour_idempotency_key;
@@ -59,7 +61,6 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
             .get::<MatchedPath>()
             .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
         let mut response = if request.uri().to_string().len() > LONGEST_ADDRESS {
-            use axum::response::IntoResponse;
             Problem::new(
                 StatusCode::URI_TOO_LONG,
                 "address_too_long",
@@ -67,7 +68,10 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
             )
             .into_response()
         } else {
-            next.run(request).await
+            AssertUnwindSafe(next.run(request))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| panicked())
         };
         set_headers(&mut response, &scope.correlation_id);
         let refusal = response.extensions().get::<Refusal>();
@@ -88,6 +92,17 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
         response
     })
     .await
+}
+
+/// A panic is our fault, and costs the sandbox nothing: the next request finds it as it was.
+fn panicked() -> Response {
+    telemetry::note_cause("panicked".to_owned());
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "Something went wrong here. If it stays, tell the operator the correlation id.",
+    )
+    .into_response()
 }
 
 fn set_headers(response: &mut Response, correlation_id: &str) {

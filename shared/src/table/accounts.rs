@@ -118,19 +118,10 @@ impl Table {
         now: Timestamp,
     ) -> Result<AccountPage, AwsError> {
         // One more than asked for tells whether there is a next page.
-        let mut found = self
+        let found = self
             .find(company, filter, Some(limit + 1), after, now)
             .await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found
-            .last()
-            .filter(|_| more)
-            .map(|last| last.position.clone());
-        let accounts = self
-            .accounts(found.into_iter().map(|found| found.id).collect())
-            .await?;
-        Ok(AccountPage { accounts, next })
+        self.page(found, limit).await
     }
 
     /// A page of a company's accounts whose token runs out in the filter's time, soonest first.
@@ -151,6 +142,11 @@ impl Table {
         if let Some(after) = after {
             found.retain(|found| found.position > after);
         }
+        Ok((self.page(found, limit).await?, total))
+    }
+
+    /// The first `limit` of what was found, and where the next page begins when there is more.
+    async fn page(&self, mut found: Vec<Found>, limit: usize) -> Result<AccountPage, AwsError> {
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found
@@ -160,7 +156,7 @@ impl Table {
         let accounts = self
             .accounts(found.into_iter().map(|found| found.id).collect())
             .await?;
-        Ok((AccountPage { accounts, next }, total))
+        Ok(AccountPage { accounts, next })
     }
 
     /// How many accounts of a company the filter lets through.

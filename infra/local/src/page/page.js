@@ -183,7 +183,7 @@ function card(account) {
   });
   button(".again", account.status !== "active" && account.status !== "rate_limited", "Connect again:", connect);
   button(".disconnect", !isGone, "Disconnect", async () => {
-    if (!await confirmed("Disconnect " + name + "?", "Its access to Instagram is destroyed and nothing is synced any more. Its history is kept, and you can connect it again.", "Disconnect")) return;
+    if (!await confirmed("Disconnect " + name + "?", "Its access to Instagram is removed and nothing is synced any more. Its history is kept, and you can connect it again.", "Disconnect")) return;
     await call("POST", path + "/disconnect");
     tell(name + " is disconnected.");
     await load();
