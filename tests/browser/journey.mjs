@@ -116,11 +116,12 @@ await step("a name with markup stays text", async () => {
 await step("without JavaScript the callback's page says it all", async () => {
   const plain = await browser.newContext({ javaScriptEnabled: false });
   const { token } = await (await fetch(`${PAGE}/local/token?user=ann&company=acme&role=admin`)).json();
-  // A server begins this login, so that no cookie is needed.
-  const begun = await (await fetch(`${PAGE}/instagram/connect`, { headers: { authorization: `Bearer ${token}` } })).json();
+  // The context's own requests share its cookies: the one that binds the login is among them.
+  const headers = { authorization: `Bearer ${token}`, "sec-fetch-site": "same-origin" };
+  const begun = await (await plain.request.get(`${PAGE}/instagram/connect`, { headers })).json();
   const popup = await plain.newPage();
   watch(popup);
-  await popup.goto(begun.url ?? "about:blank");
+  await popup.goto(begun.url);
   await popup.check('[name=_sim_as][value="city.museum"]');
   await popup.click("[name=_sim_decision][value=deny]");
   await popup.waitForSelector("main.failed");
