@@ -136,7 +136,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "COMPANY_CLAIM",
         Some("custom:company"),
-        "Claim of the JWT that names the company; `sub` where it is absent",
+        "Claim of the JWT that names the company; a person without it is a company of their own",
     ),
     variable(
         "ROLE_CLAIM",
