@@ -126,5 +126,7 @@ async fn schedules_that_a_slow_callback_makes_late_belong_to_the_connection_that
         account_on_page(&first).is_some() && account_on_page(&first) == account_on_page(&second)
     );
     assert_eq!(journey.records("acme").await[0].connection_generation, 2);
+    // At once, before any task could mend it.
+    journey.assert_consistent(&[ANN.company]).await;
     journey.finish().await;
 }
