@@ -135,6 +135,29 @@ pub async fn take_over(
     Ok(written)
 }
 
+/// Writes into record and timeline that a token ran out: the record says so by its dates alone, its history does not.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn note_expiry(app: &App, account: &Account, by: &str) -> Result<(), AwsError> {
+    let now = app.clock.now();
+    let mut has_run_out = false;
+    let written = take_over(app, account, true, by, |record| {
+        has_run_out = record.status_at(now) == Status::TokenExpired;
+        if has_run_out {
+            record.status_reason = record.status_reason_at(now);
+            record.status = Status::TokenExpired;
+        }
+    })
+    .await?;
+    if let Some(written) = written.filter(|_| has_run_out) {
+        app.table
+            .append_timeline(&written.id, &status_changed(&written, by, now))
+            .await?;
+    }
+    Ok(())
+}
+
 /// Keeps in the record that the vault has no usable token for a connected account: an operator or a new login mends it.
 /// A vault that does not answer is held against nobody.
 ///

@@ -349,3 +349,27 @@ async fn h08_a_token_that_the_vault_lost_is_told_in_the_record() {
     assert_eq!(journey.listed(ANN).await[0]["status"], "active");
     journey.finish().await;
 }
+
+#[tokio::test]
+async fn a_connection_that_runs_out_says_so_in_its_timeline_once() {
+    let journey = Journey::start().await;
+    let id = journey.connected(ANN, "corner.bakery").await;
+    let fault = Fault::new(FaultKind::AppOutage).at("GET /refresh_access_token");
+    journey.world.instagram.add_fault(fault);
+    journey.world.advance(DAY * 65, &journey.worker).await;
+    let call = HttpCall::get(&format!("/instagram/accounts/{id}/timeline"))
+        .as_user("ann", "acme", "viewer");
+    let timeline = journey.call(&journey.accounts, call).await.json();
+    let events: Vec<_> = timeline["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        events,
+        ["status_token_expired", "token_refresh_failed", "connected"]
+    );
+    assert_eq!(journey.listed(ANN).await[0]["status"], "token_expired");
+    journey.finish().await;
+}

@@ -147,6 +147,20 @@ async fn note_failure(
         record.last_token_refresh_error = Some(verdict::failure(error, now));
     })
     .await?;
+    if account.last_token_refresh_error.is_none() {
+        let begun = TimelineEntry {
+            at: now,
+            event: "token_refresh_failed".into(),
+            sentence: format!(
+                "{} The connection is good until {}.",
+                error.row().sentence,
+                expires_at.strftime("%Y-%m-%d")
+            ),
+            by: BY_SCHEDULE.into(),
+            correlation_id: telemetry::correlation_id(),
+        };
+        app.table.append_timeline(&account.id, &begun).await?;
+    }
     let is_still_this_token =
         written.is_some_and(|written| written.token_generation == account.token_generation);
     let next = now + policy::RETRY_REFRESH_AFTER;

@@ -10,7 +10,7 @@ use shared::lambda::TaskError;
 use shared::sync::{self, BY_SCHEDULE, SyncError};
 use shared::tasks::Task;
 use shared::vault::VaultError;
-use shared::{connection, policy};
+use shared::{connection, policy, verdict};
 
 use crate::current;
 
@@ -29,7 +29,11 @@ pub(crate) async fn sync(
     if account.setup_pending {
         connection::plan(app, &account).await?;
     }
-    let status = account.status_at(app.clock.now());
+    let now = app.clock.now();
+    let status = account.status_at(now);
+    if status == Status::TokenExpired && account.status != status {
+        verdict::note_expiry(app, &account, BY_SCHEDULE).await?;
+    }
     if matches!(
         status,
         Status::RateLimited | Status::TokenExpired | Status::Revoked

@@ -84,6 +84,15 @@ pub(crate) async fn answer(
         let answer = control::answer(&shared, &incoming);
         return deliver(answer, Delivery::Whole, &connection).await;
     }
+    if incoming.path == "/" {
+        // No path of Meta's: somebody opened the address to see what is there.
+        return deliver(
+            Answer::redirect(302, "/_sim/"),
+            Delivery::Whole,
+            &connection,
+        )
+        .await;
+    }
     let plan = shared.with_state(|state| Plan::new(state, &incoming));
     if plan.wait_ms > 0 {
         tokio::time::sleep(Duration::from_millis(plan.wait_ms)).await;

@@ -69,15 +69,20 @@ async fn run(mut options: Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Ctrl-C, or the signal with which other programs stop this one.
+/// Ctrl-C, a terminal that is closed, or the signal with which other programs stop this one.
 async fn stopped() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let signals = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        );
+        if let (Ok(mut terminate), Ok(mut hangup)) = signals {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             return;
         }

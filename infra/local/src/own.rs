@@ -176,6 +176,13 @@ async fn turn_clock(
             "Send the body as `Content-Type: application/json`.",
         );
     }
+    if inside.instagram.is_none() {
+        return refusal(
+            StatusCode::CONFLICT,
+            "real_instagram",
+            "The clock is only turned with the simulated Instagram: Meta's tokens live in Meta's time.",
+        );
+    }
     let by = serde_json::from_slice::<Turn>(&body)
         .map_err(|error| error.to_string())
         .and_then(|turn| duration(&inside, &turn.advance));

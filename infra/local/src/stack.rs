@@ -94,13 +94,18 @@ impl Inside {
 
     /// Whether Instagram sends people back to another host than the one where they began. No cookie of ours gets there.
     pub(crate) fn returns_elsewhere(&self) -> bool {
-        let host = |text: &str| {
-            Url::parse(text)
-                .ok()
-                .and_then(|url| url.host_str().map(str::to_owned))
-        };
-        host(&self.redirect_uri) != host(&self.api_url)
+        are_apart(&self.redirect_uri, &self.api_url)
     }
+}
+
+/// Whether two addresses have different hosts.
+fn are_apart(one: &str, other: &str) -> bool {
+    let host = |text: &str| {
+        Url::parse(text)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+    };
+    host(one) != host(other)
 }
 
 impl Stack {
@@ -359,6 +364,10 @@ impl Settings<'_> {
         };
         set("INSTAGRAM_REDIRECT_URI", &self.redirect_uri);
         set("INSTAGRAM_RETURN_TO", &self.return_to);
+        if are_apart(&self.redirect_uri, &self.return_to) {
+            // Through a tunnel no cookie reaches the callback, and whoever sits at this machine is its only user.
+            set("INSTAGRAM_LOGINS_BEGUN_BY_SERVERS", "allow");
+        }
         if let Some(url) = &self.instagram_url {
             set("INSTAGRAM_AUTHORIZE_URL", url);
             set("INSTAGRAM_TOKEN_URL", url);

@@ -1,6 +1,6 @@
 //! Whether Instagram sends us an account's events.
 //!
-//! Facts: Meta's page "Webhooks for Instagram", `subscribed_apps`. Which fields an account chooses is not honoured: an
+//! Facts: Meta's page "Webhooks for Instagram", `subscribed_apps`. Which fields an account chooses is not honored: an
 //! account that is subscribed to any field gets all fields of the app.
 
 use super::catalogue::ErrorKind;

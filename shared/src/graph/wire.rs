@@ -2,7 +2,7 @@
 //!
 //! Bodies are hostile input. An error comes in one of three envelopes (`error{}`, top-level
 //! `error_type`/`error_message`, `meta{}`) or as an upload's `debug_info`, with any HTTP status, 200 included. It is
-//! told by its structure: an account may well be named "error". Meta's texts are localised and never looked at.
+//! told by its structure: an account may well be named "error". Meta's texts are localized and never looked at.
 
 use std::time::Duration;
 

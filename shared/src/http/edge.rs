@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::idempotency::honour_idempotency_key;
+use super::idempotency::honor_idempotency_key;
 use super::problem::{Problem, Refusal};
 use crate::app::App;
 use crate::telemetry::{self, Scope};
@@ -27,7 +27,7 @@ pub fn edge(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
         .route_layer(middleware::from_fn_with_state(
             app.clone(),
-            honour_idempotency_key,
+            honor_idempotency_key,
         ))
         .fallback(|| async {
             Problem::new(

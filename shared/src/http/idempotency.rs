@@ -23,7 +23,7 @@ const LARGEST_ANSWER: usize = 200_000;
 ///
 /// # Errors
 /// 422 for a key of another request, 409 while the same request runs, 400 for a key that is none.
-pub async fn honour_idempotency_key(
+pub async fn honor_idempotency_key(
     State(app): State<Arc<App>>,
     request: Request,
     next: Next,

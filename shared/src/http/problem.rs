@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::aws::AwsError;
-use crate::graph::{AccountEffect, ErrorKind, GraphError, Who};
+use crate::graph::{AccountEffect, ErrorKind, GraphError, Retry, Who};
 use crate::telemetry;
 use crate::vault::VaultError;
 
@@ -186,7 +186,9 @@ impl From<GraphError> for Problem {
                 fbtrace_id: error.fbtrace_id.as_deref().map(str::to_owned),
             }),
             retry_after: error.retry_after.or_else(|| {
-                matches!(status.as_u16(), 429 | 502 | 503).then_some(Duration::from_secs(30))
+                let passes =
+                    matches!(status.as_u16(), 429 | 502 | 503) && row.retry != Retry::Never;
+                passes.then_some(Duration::from_secs(30))
             }),
             ..Self::new(status, error.kind.code(), row.sentence)
         }

@@ -135,3 +135,34 @@ async fn a_token_names_who_was_asked_for() {
     }
     stack.stop().await;
 }
+
+#[tokio::test]
+async fn a_login_through_a_tunnel_is_not_taken_for_somebody_elses() {
+    let mut options = Options::on_free_ports(folder());
+    options.instagram = local::Instagram::Real {
+        app_id: "990000000000001".into(),
+        app_secret: "test-secret-of-no-app".into(),
+        redirect_uri: Some("https://tunnel.example.com/instagram/callback".into()),
+    };
+    let stack = start(options).await;
+    let begin = HttpCall::get("/instagram/connect")
+        .header("sec-fetch-site", "same-origin")
+        .header("authorization", &format!("Bearer {}", token(&stack).await));
+    let begun = send(&stack, begin).await.json();
+    // The person says no, so that nobody has to ask Meta anything.
+    let state = begun["state"].as_str().unwrap();
+    let reply = get(
+        &stack,
+        &format!("/instagram/callback?error=access_denied&state={state}"),
+    )
+    .await;
+    assert!(
+        reply.text().contains("data-code=\"access_denied\""),
+        "{}",
+        reply.text()
+    );
+    // Meta's tokens live in Meta's time.
+    let turn = HttpCall::post("/local/clock").json(&serde_json::json!({"advance": "P1D"}));
+    assert_eq!(send(&stack, turn).await.status, 409);
+    stack.stop().await;
+}

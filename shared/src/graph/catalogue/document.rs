@@ -9,8 +9,8 @@ const HEAD: &str = "\
 
 Written from the table in `shared/src/graph/catalogue/` by its test: change the table, not this file.
 
-Each error has a stable code, which stands in account records, API answers, logs and metrics. An error is recognised
-by (call, HTTP status, code, subcode, type), never by its text, which is localised. Where several rows fit, the most
+Each error has a stable code, which stands in account records, API answers, logs and metrics. An error is recognized
+by (call, HTTP status, code, subcode, type), never by its text, which is localized. Where several rows fit, the most
 specific one counts: a subcode before a code, a code before a status. \"any / 463\" is a subcode with any code.
 
 An error that no row fits is `unknown`: tried a few times, then told, and logged with Meta's trace id.

@@ -30,7 +30,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     (
         "leon1995-105-invalid-platform-app",
         "class",
-        "only the text tells a wrong app id from a used code, and texts are localised: the row's meaning names both, \
+        "only the text tells a wrong app id from a used code, and texts are localized: the row's meaning names both, \
          and a login that nobody gets through shows in the call counts",
     ),
     (

@@ -11,7 +11,7 @@ use crate::graph::{
     AccountEffect, AccountType, Breaker, BreakerConfig, Endpoint, ErrorKind, GraphError, Who,
 };
 
-/// As long as a real token, and as recognisable.
+/// As long as a real token, and as recognizable.
 const CANARY: &str = "IGAAcanaryCANARYcanaryCANARYcanaryCANARYcanaryCANARYcanaryCANARYcanary";
 
 const ENDPOINTS: &[Endpoint] = &[
