@@ -84,7 +84,7 @@ pub(crate) async fn answer(
         let answer = control::answer(&shared, &incoming);
         return deliver(answer, Delivery::Whole, &connection).await;
     }
-    if incoming.path == "/" {
+    if incoming.path == "/" && incoming.method == "GET" {
         // No path of Meta's: somebody opened the address to see what is there.
         return deliver(
             Answer::redirect(302, "/_sim/"),

@@ -170,10 +170,13 @@ async fn the_version_must_be_one_that_lives() {
 #[tokio::test]
 async fn an_unknown_call_answers_loudly() {
     let world = World::new().await;
+    // Whoever opens the bare address in a browser is shown what is there.
+    let opened = world.send("GET", "/", "", b"").await.unwrap();
+    assert_eq!(opened.status, 302);
     let token = world.long_token_of("corner.bakery").await;
     for (method, path) in [
         ("GET", "/v26.0/x/y"),
-        ("GET", "/"),
+        ("POST", "/"),
         ("POST", "/v26.0/me"),
         ("POST", "/access_token"),
         ("GET", "/v26.0/me/media"),
