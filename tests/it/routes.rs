@@ -138,10 +138,23 @@ impl Api {
         } else if method == "PATCH" {
             call = call.json(&json!({"displayName": "A name"}));
         }
-        self.browser
+        let reply = self
+            .browser
             .send(&self.stack.api_url, &call)
             .await
-            .unwrap_or_else(|error| panic!("{error}"))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let secrets = self
+            .stack
+            .instagram()
+            .expect("a simulator")
+            .secrets_in_play();
+        for secret in secrets.iter().filter(|secret| secret.len() >= 12) {
+            assert!(
+                !reply.everything().contains(secret.as_str()),
+                "a secret is in an answer"
+            );
+        }
+        reply
     }
 
     async fn as_asker(&self, asker: Asker, method: &str, target: &str) -> Reply {
