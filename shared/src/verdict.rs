@@ -143,7 +143,8 @@ pub async fn note_expiry(app: &App, account: &Account, by: &str) -> Result<(), A
     let now = app.clock.now();
     let mut has_run_out = false;
     let written = take_over(app, account, true, by, |record| {
-        has_run_out = record.status_at(now) == Status::TokenExpired;
+        has_run_out =
+            record.status != Status::TokenExpired && record.status_at(now) == Status::TokenExpired;
         if has_run_out {
             record.status_reason = record.status_reason_at(now);
             record.status = Status::TokenExpired;

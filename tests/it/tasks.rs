@@ -373,3 +373,41 @@ async fn a_connection_that_runs_out_says_so_in_its_timeline_once() {
     assert_eq!(journey.listed(ANN).await[0]["status"], "token_expired");
     journey.finish().await;
 }
+
+#[tokio::test]
+async fn a_refresh_waits_for_the_end_of_a_rate_limit() {
+    let journey = Journey::start().await;
+    let id = journey.connected(ANN, "corner.bakery").await;
+    journey.settle().await;
+    journey.world.clock.advance(DAY * 51);
+    let until = journey.world.now() + SignedDuration::from_hours(3);
+    let app = journey.world.app("test");
+    let change = app
+        .table
+        .update_account(&id, journey.world.now(), |record| {
+            record.status = Status::RateLimited;
+            record.rate.blocked_until = Some(until);
+            true
+        });
+    change.await.unwrap();
+    let refreshes = |journey: &Journey| {
+        journey
+            .world
+            .instagram
+            .calls()
+            .iter()
+            .filter(|call| call.endpoint == "GET /refresh_access_token")
+            .count()
+    };
+    journey
+        .world
+        .advance(SignedDuration::from_hours(2), &journey.worker)
+        .await;
+    assert_eq!(refreshes(&journey), 0);
+    journey
+        .world
+        .advance(SignedDuration::from_hours(2), &journey.worker)
+        .await;
+    assert_eq!(refreshes(&journey), 1);
+    journey.finish().await;
+}

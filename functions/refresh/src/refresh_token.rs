@@ -38,13 +38,16 @@ pub(crate) async fn refresh(
         Err(error) => return Err(error.into()),
     };
     let now = app.clock.now();
-    let is_dead = matches!(
-        account.status_at(now),
-        Status::TokenExpired | Status::Revoked
-    );
-    if is_dead || entry.expires_at <= now {
+    if is_dead(&account, now) || entry.expires_at <= now {
         // Meta refuses to refresh it; the record says that a person must connect again.
         return Ok(());
+    }
+    if let Some(until) = account.rate.blocked_until.filter(|until| *until > now) {
+        // A call now would lengthen the block.
+        return Ok(app
+            .schedules
+            .put_refresh(id, connection_generation, until)
+            .await?);
     }
     let planned = policy::first_refresh_at(id, entry.issued_at, entry.expires_at);
     if entry.issued_at + policy::YOUNGEST_REFRESHABLE > now
@@ -72,6 +75,14 @@ pub(crate) async fn refresh(
         }
         Err(error) => note_failure(app, &account, &error, entry.expires_at).await,
     }
+}
+
+/// Whether only a person can bring the account's connection back.
+fn is_dead(account: &Account, now: Timestamp) -> bool {
+    matches!(
+        account.status_at(now),
+        Status::TokenExpired | Status::Revoked
+    )
 }
 
 /// Puts the new token into the vault, together with the record.
@@ -147,6 +158,15 @@ async fn note_failure(
         record.last_token_refresh_error = Some(verdict::failure(error, now));
     })
     .await?;
+    // Another worker's token is not this one's failure, and a dead token's end stands in the timeline by itself.
+    let Some(written) =
+        written.filter(|written| written.token_generation == account.token_generation)
+    else {
+        return Ok(());
+    };
+    if is_dead(&written, now) {
+        return Ok(());
+    }
     if account.last_token_refresh_error.is_none() {
         let begun = TimelineEntry {
             at: now,
@@ -161,10 +181,8 @@ async fn note_failure(
         };
         app.table.append_timeline(&account.id, &begun).await?;
     }
-    let is_still_this_token =
-        written.is_some_and(|written| written.token_generation == account.token_generation);
     let next = now + policy::RETRY_REFRESH_AFTER;
-    if is_still_this_token && next < expires_at {
+    if next < expires_at {
         app.schedules
             .put_refresh(&account.id, account.connection_generation, next)
             .await?;

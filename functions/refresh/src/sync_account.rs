@@ -26,8 +26,8 @@ pub(crate) async fn sync(
     let Some(account) = current::account(app, id, connection_generation).await? else {
         return Ok(());
     };
-    if account.setup_pending {
-        connection::plan(app, &account).await?;
+    if account.setup_pending && !current::planned(app, &account).await? {
+        return Ok(());
     }
     let now = app.clock.now();
     let status = account.status_at(now);
