@@ -5,8 +5,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::account::Account;
 use crate::app::App;
+use crate::aws::AwsError;
 use crate::policy;
 use crate::vault::VaultError;
 
@@ -34,7 +37,8 @@ pub async fn plan(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
     for _ in 0..TRIES {
         let entry = app.vault.entry(&account).await?;
         let now = app.clock.now();
-        let at = policy::first_refresh_at(&account.id, entry.issued_at, entry.expires_at).max(now);
+        let at = policy::first_refresh_at(&account.id, entry.issued_at, entry.expires_at);
+        let at = at.max(policy::full_second(now));
         app.schedules
             .put_refresh(&account.id, account.connection_generation, at)
             .await?;
@@ -45,9 +49,13 @@ pub async fn plan(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
         let current = app
             .table
             .update_account(&account.id, now, |record| {
-                let is_done = record.connection_generation == planned && record.setup_pending;
-                record.setup_pending &= !is_done;
-                is_done
+                let is_same = record.connection_generation == planned;
+                let is_news = record.setup_pending || record.next_refresh_at != Some(at);
+                if is_same && is_news {
+                    record.setup_pending = false;
+                    record.next_refresh_at = Some(at);
+                }
+                is_same && is_news
             })
             .await?;
         match current {
@@ -57,6 +65,37 @@ pub async fn plan(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
         }
     }
     Err(VaultError::Busy)
+}
+
+/// Moves the refresh of an account that is still connected as it was, and says so in its record.
+///
+/// # Errors
+/// When AWS refuses: the former plan stays, or none, which the audit finds.
+pub async fn plan_refresh(
+    app: &Arc<App>,
+    account: &Account,
+    at: Timestamp,
+) -> Result<(), AwsError> {
+    let at = policy::full_second(at);
+    app.schedules
+        .put_refresh(&account.id, account.connection_generation, at)
+        .await?;
+    if account.next_refresh_at == Some(at) {
+        return Ok(());
+    }
+    let note = |record: &mut Account| {
+        let is_news = record.connection_generation == account.connection_generation
+            && record.next_refresh_at != Some(at);
+        if is_news {
+            record.next_refresh_at = Some(at);
+        }
+        is_news
+    };
+    let now = app.clock.now();
+    app.table
+        .update_account(&account.id, now, note)
+        .await
+        .map(|_| ())
 }
 
 /// Subscribes the account to the app's webhooks, and notes the fields in the record.
@@ -86,7 +125,7 @@ pub async fn subscribe(app: &Arc<App>, account: &Account) -> Result<(), VaultErr
     Ok(())
 }
 
-/// Removes the schedules of an account that is not connected any more.
+/// Removes the schedules of an account whose token is gone or dead.
 ///
 /// Somebody may connect it anew while they are being removed: then what follows a connection is done again.
 ///
@@ -95,7 +134,7 @@ pub async fn subscribe(app: &Arc<App>, account: &Account) -> Result<(), VaultErr
 pub async fn remove_schedules(app: &Arc<App>, account: &str) -> Result<(), VaultError> {
     app.schedules.remove(account).await?;
     match app.table.account(account).await? {
-        Some(account) if account.is_connected() => complete(app, &account).await,
+        Some(account) if account.is_live(app.clock.now()) => complete(app, &account).await,
         _ => Ok(()),
     }
 }

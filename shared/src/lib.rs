@@ -14,6 +14,7 @@ pub mod graph;
 pub mod http;
 pub mod lambda;
 pub mod login;
+pub mod metrics;
 pub mod policy;
 pub mod schedules;
 pub mod secret;

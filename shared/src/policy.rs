@@ -5,14 +5,107 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::account::Account;
+use crate::vault::Entry;
+
 /// From here on an account needs a refresh, and is shown so.
 pub const REFRESH_BEFORE_EXPIRY: SignedDuration = SignedDuration::from_hours(10 * 24);
 
-/// Meta refuses to refresh a younger token.
-pub const YOUNGEST_REFRESHABLE: SignedDuration = SignedDuration::from_hours(24);
+/// From here on a refresh that keeps failing is told to people: an alarm, and an entry of the timeline.
+pub const ALARM_BEFORE_EXPIRY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Meta refuses to refresh a younger token: a day, and as much more as our clock may be ahead of Meta's.
+pub const YOUNGEST_REFRESHABLE: SignedDuration = SignedDuration::from_mins(24 * 60 + 15);
+
+/// When a refresh that failed is tried again: daily.
+pub const RETRY_REFRESH_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// When a refresh is tried again that was not tried, because calls of its kind pause for everybody.
+pub const RETRY_PAUSED_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// For so long after a failure nobody asks Instagram again, whoever asks us: a person, or a task that came twice.
+pub const COOL_DOWN: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long one worker alone may refresh an account: longer than any function runs, so that its end means that the
+/// holder has died.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// A refresh whose time passed longer ago than this will not come by itself: its schedule or task was lost.
+pub const REFRESH_LOST_AFTER: SignedDuration = SignedDuration::from_hours(2);
 
 /// Spread of the first try, so that accounts that connected together do not refresh together.
 const JITTER_SECONDS: u64 = 24 * 3600;
+
+/// Who wants a token to be refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A schedule, when the time has come; a repeated or early task is none.
+    Schedule,
+    /// A person, at any time that Instagram allows.
+    Person,
+}
+
+/// Why a token is not refreshed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is no token.
+    NotConnected,
+    /// The token is dead: only a new connection helps.
+    Dead,
+    /// Instagram takes no calls for the account until then.
+    RateLimited(Timestamp),
+    /// Instagram refreshes it from then on.
+    TooYoung(Timestamp),
+    /// A try has just failed; the next one is allowed from then on.
+    CoolingDown(Timestamp),
+    /// The schedule's time is then.
+    NotDue(Timestamp),
+}
+
+/// Why the token of an account is not refreshed at `now`; `None` when it may be.
+pub fn refresh_obstacle(
+    account: &Account,
+    entry: &Entry,
+    asker: Asker,
+    now: Timestamp,
+) -> Option<Obstacle> {
+    if !account.is_connected() {
+        return Some(Obstacle::NotConnected);
+    }
+    if account.status_at(now).is_dead() || entry.expires_at <= now {
+        return Some(Obstacle::Dead);
+    }
+    if let Some(until) = account.rate.blocked_until.filter(|until| *until > now) {
+        return Some(Obstacle::RateLimited(until));
+    }
+    let old_enough = entry.issued_at + YOUNGEST_REFRESHABLE;
+    if old_enough > now {
+        return Some(Obstacle::TooYoung(old_enough));
+    }
+    if let Some(failure) = &account.last_token_refresh_error
+        && failure.at + COOL_DOWN > now
+    {
+        return Some(Obstacle::CoolingDown(failure.at + COOL_DOWN));
+    }
+    let planned = first_refresh_at(&account.id, entry.issued_at, entry.expires_at);
+    if asker == Asker::Schedule && planned > now && !account.needs_refresh(now) {
+        return Some(Obstacle::NotDue(planned));
+    }
+    None
+}
+
+/// When a refresh that failed at `now` is tried again: daily and, in the last day, after half of what is left. `None` when
+/// too little is left for another try.
+pub fn next_try_at(now: Timestamp, expiry: Timestamp) -> Option<Timestamp> {
+    let left = expiry.duration_since(now);
+    let wait = (left / 2).min(RETRY_REFRESH_AFTER);
+    (wait > COOL_DOWN).then(|| now + wait)
+}
+
+/// Whether a refresh that is planned for `next` will still come by itself.
+pub fn is_refresh_ahead(next: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(next) < REFRESH_LOST_AFTER
+}
 
 /// When the token of `account_id` is first refreshed: ten days before it expires, and up to a day earlier so that
 /// accounts that connected together do not refresh together; never before the token can be refreshed.
@@ -31,9 +124,6 @@ pub fn full_second(moment: Timestamp) -> Timestamp {
         .checked_add(SignedDuration::from_millis(missing))
         .unwrap_or(moment)
 }
-
-/// When a refresh that failed is tried again: daily.
-pub const RETRY_REFRESH_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The minute of the day (UTC) at which an account is synced: spread over the day, the same every day.
 pub fn daily_sync_minute(account_id: &str) -> (u64, u64) {
@@ -56,12 +146,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refreshes_are_spread_over_a_day_and_never_too_early_or_too_late() {
+    fn b11_refreshes_are_spread_over_a_day_and_never_too_early_or_too_late() {
         let issued: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
         let expiry = issued + SignedDuration::from_hours(60 * 24);
-        let times: Vec<_> = (0..1000)
+        // A hundred thousand accounts that connected at the same moment.
+        let times: Vec<_> = (0..100_000)
             .map(|n| first_refresh_at(&format!("account-{n}"), issued, expiry))
             .collect();
+        let mut of_hour = std::collections::HashMap::new();
+        for time in &times {
+            *of_hour.entry(time.as_second() / 3600).or_insert(0) += 1;
+        }
+        let busiest = of_hour.values().max().unwrap();
+        assert!(*busiest < 2 * 100_000 / 24, "{busiest} in one hour");
         let first = times.iter().min().unwrap();
         let last = times.iter().max().unwrap();
         assert!(*last <= expiry - REFRESH_BEFORE_EXPIRY);
@@ -70,10 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_refresh_is_tried_daily_and_oftener_in_the_last_day() {
+        let now: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+        let hours = SignedDuration::from_hours;
+        assert_eq!(next_try_at(now, now + hours(240)), Some(now + hours(24)));
+        assert_eq!(next_try_at(now, now + hours(12)), Some(now + hours(6)));
+        assert_eq!(next_try_at(now, now + COOL_DOWN), None);
+        assert_eq!(next_try_at(now, now - hours(1)), None);
+    }
+
+    #[test]
     fn a_plan_falls_on_a_full_second_and_never_before_its_moment() {
         let issued: Timestamp = "2026-11-21T00:00:00.123Z".parse().unwrap();
         let planned = first_refresh_at("any", issued, issued + SignedDuration::from_hours(48));
-        assert_eq!(planned.to_string(), "2026-11-22T00:00:01Z");
+        assert_eq!(planned.to_string(), "2026-11-22T00:15:01Z");
         assert_eq!(full_second(planned), planned);
     }
 
@@ -83,7 +190,7 @@ mod tests {
         let expiry = issued + SignedDuration::from_hours(48);
         assert_eq!(
             first_refresh_at("any", issued, expiry),
-            issued + SignedDuration::from_hours(24)
+            issued + SignedDuration::from_hours(24) + SignedDuration::from_mins(15)
         );
     }
 }

@@ -2,14 +2,21 @@
 //!
 //! A schedule is named after its account, so making one that exists moves it, and nothing is left over twice.
 
+use std::collections::HashSet;
+
 use aws_sdk_scheduler::Client;
-use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target};
+use aws_sdk_scheduler::types::{
+    ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target,
+};
 use jiff::Timestamp;
 
 use crate::aws::{AwsError, is_code};
 use crate::config::AwsConfig;
 use crate::policy;
 use crate::tasks::{Message, Task};
+
+/// How often a schedule is made or moved again that others change meanwhile.
+const TRIES: u32 = 4;
 
 /// The schedules of all accounts.
 #[derive(Clone, Debug)]
@@ -90,6 +97,44 @@ impl Schedules {
         .await
     }
 
+    /// The accounts whose id begins with `prefix` and that have a schedule of this kind; `None` when there are more than
+    /// `most`.
+    pub async fn list(
+        &self,
+        kind: Kind,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Option<HashSet<String>>, AwsError> {
+        let start_of_name = kind.name(prefix);
+        let mut accounts = HashSet::new();
+        let mut next = None;
+        loop {
+            let output = self
+                .client
+                .list_schedules()
+                .group_name(&self.group)
+                .name_prefix(&start_of_name)
+                .max_results(100)
+                .set_next_token(next)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("ListSchedules", &error))?;
+            let names = output.schedules().iter().filter_map(|found| found.name());
+            accounts.extend(
+                names
+                    .filter_map(|name| name.strip_prefix(kind.name("").as_str()))
+                    .map(str::to_owned),
+            );
+            if accounts.len() > most {
+                return Ok(None);
+            }
+            next = output.next_token;
+            if next.is_none() {
+                return Ok(Some(accounts));
+            }
+        }
+    }
+
     /// Removes both schedules of an account; those that do not exist are no error.
     pub async fn remove(&self, account: &str) -> Result<(), AwsError> {
         for kind in Kind::ALL {
@@ -109,6 +154,7 @@ impl Schedules {
         Ok(())
     }
 
+    /// A one-time schedule goes once it has fired: so one that exists has yet to fire.
     async fn put(
         &self,
         kind: Kind,
@@ -117,6 +163,10 @@ impl Schedules {
         task: Task,
     ) -> Result<(), AwsError> {
         let name = kind.name(account);
+        let afterwards = match kind {
+            Kind::Refresh => ActionAfterCompletion::Delete,
+            Kind::Sync => ActionAfterCompletion::None,
+        };
         let incomplete = |_| AwsError::unreadable("CreateSchedule", "an incomplete schedule");
         let window = FlexibleTimeWindow::builder()
             .mode(FlexibleTimeWindowMode::Off)
@@ -134,31 +184,44 @@ impl Schedules {
             )
             .build()
             .map_err(incomplete)?;
-        let created = self
-            .client
-            .create_schedule()
-            .group_name(&self.group)
-            .name(&name)
-            .schedule_expression(&expression)
-            .flexible_time_window(window.clone())
-            .target(target.clone())
-            .send()
-            .await;
-        match created {
-            Ok(_) => return Ok(()),
-            Err(error) if is_code(&error, "ConflictException") => {}
-            Err(error) => return Err(AwsError::new("CreateSchedule", &error)),
+        for _ in 0..TRIES {
+            let created = self
+                .client
+                .create_schedule()
+                .group_name(&self.group)
+                .name(&name)
+                .schedule_expression(&expression)
+                .flexible_time_window(window.clone())
+                .target(target.clone())
+                .action_after_completion(afterwards.clone())
+                .send()
+                .await;
+            match created {
+                Ok(_) => return Ok(()),
+                Err(error) if is_code(&error, "ConflictException") => {}
+                Err(error) => return Err(AwsError::new("CreateSchedule", &error)),
+            }
+            let updated = self
+                .client
+                .update_schedule()
+                .group_name(&self.group)
+                .name(&name)
+                .schedule_expression(&expression)
+                .flexible_time_window(window.clone())
+                .target(target.clone())
+                .action_after_completion(afterwards.clone())
+                .send()
+                .await;
+            match updated {
+                Ok(_) => return Ok(()),
+                // It fired in between, or somebody removed it.
+                Err(error) if is_code(&error, "ResourceNotFoundException") => {}
+                Err(error) => return Err(AwsError::new("UpdateSchedule", &error)),
+            }
         }
-        self.client
-            .update_schedule()
-            .group_name(&self.group)
-            .name(&name)
-            .schedule_expression(&expression)
-            .flexible_time_window(window)
-            .target(target)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| AwsError::new("UpdateSchedule", &error))
+        Err(AwsError::unreadable(
+            "CreateSchedule",
+            "a schedule that others keep changing",
+        ))
     }
 }

@@ -11,7 +11,7 @@ use crate::graph::{Answered, GraphError, Profile};
 use crate::table::timeline::SyncLogEntry;
 use crate::telemetry;
 use crate::vault::VaultError;
-use crate::verdict;
+use crate::verdict::{self, Weight};
 
 /// Who asked, for the timeline: a user's id, or one of these.
 pub const BY_SCHEDULE: &str = "schedule";
@@ -95,21 +95,23 @@ async fn ask(
     if !account.is_connected() {
         return Err(SyncError::NotConnected);
     }
-    let answer = match app.vault.token(account).await {
-        Ok(token) => app.graph.for_login(account.login).me(&token).await,
+    let token = match app.vault.token(account).await {
+        Ok(token) => token,
         Err(error) => {
             verdict::note_vault_error(app, account, &error, by).await?;
             return Err(SyncError::Vault(error));
         }
     };
-    let is_app_wide = answer
-        .as_ref()
-        .is_err_and(|error| verdict::is_app_wide(app, error));
+    let answer = app.graph.for_login(account.login).me(&token).await;
+    let weight = match &answer {
+        Ok(_) => Weight::Believed,
+        Err(error) => verdict::weigh(app, account, &token, error).await?,
+    };
     let now = app.clock.now();
     // The refusal of an earlier token says nothing about the token that replaced it meanwhile.
     let of_this_token = answer.is_err();
     let account = verdict::take_over(app, account, of_this_token, by, |record| {
-        take_over(record, &answer, is_app_wide, is_sync, now);
+        take_over(record, &answer, weight, is_sync, now);
     })
     .await?
     .ok_or(SyncError::Gone)?;
@@ -122,7 +124,7 @@ async fn ask(
 fn take_over(
     record: &mut Account,
     answer: &Result<Answered<Profile>, GraphError>,
-    is_app_wide: bool,
+    weight: Weight,
     is_sync: bool,
     now: Timestamp,
 ) {
@@ -147,7 +149,7 @@ fn take_over(
             }
         }
         Err(error) => {
-            verdict::note_failure(record, error, is_app_wide, now);
+            verdict::note_failure(record, error, weight, now);
             if is_sync {
                 record.error = Some(verdict::failure(error, now));
             }

@@ -12,7 +12,7 @@ use crate::telemetry;
 /// The form of messages; a reader refuses one that it does not know.
 const VERSION: u32 = 1;
 
-/// One thing to do for one account.
+/// One thing to do, for one account but for the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "task",
@@ -34,13 +34,19 @@ pub enum Task {
         /// The connection it was begun for: for another one, it stops.
         connection_generation: u64,
     },
+    /// Compare accounts with schedules, mend what is missing and remove what is left over.
+    AuditCoverage {
+        /// Only accounts whose id begins with it; empty for all of them.
+        prefix: String,
+    },
 }
 
 impl Task {
-    /// The account that the task is for.
+    /// The account that the task is for; empty for a task that is for many.
     pub fn account(&self) -> &str {
         match self {
             Task::SyncAccount { account, .. } | Task::RefreshToken { account, .. } => account,
+            Task::AuditCoverage { .. } => "",
         }
     }
 
@@ -49,6 +55,7 @@ impl Task {
         match self {
             Task::SyncAccount { .. } => "syncAccount",
             Task::RefreshToken { .. } => "refreshToken",
+            Task::AuditCoverage { .. } => "auditCoverage",
         }
     }
 }

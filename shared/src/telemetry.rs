@@ -16,6 +16,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::clock::Clock;
+use crate::metrics;
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -145,6 +146,9 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         // Only our own lines: a library's may hold a header or an address.
         let target = metadata.target();
         let crate_name = target.split("::").next().unwrap_or(target);
+        if target == metrics::TARGET {
+            return true;
+        }
         *metadata.level() <= self.level && OUR_CRATES.contains(&crate_name)
     }
 
@@ -167,12 +171,31 @@ impl<S: Subscriber> Layer<S> for JsonLines {
                 .insert("correlationId".into(), correlation_id.into());
         }
         event.record(&mut fields);
+        if event.metadata().target() == metrics::TARGET {
+            fields.embed(self.clock.now());
+        }
         (self.sink)(&Value::Object(fields.0).to_string());
         WRITING.set(false);
     }
 }
 
 struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Puts metrics where CloudWatch looks for them: the definitions under `_aws`, the values beside it.
+    fn embed(&mut self, now: Timestamp) {
+        let embedded = self.0.remove("embedded");
+        let text = embedded.as_ref().and_then(Value::as_str).unwrap_or("{}");
+        let mut line: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+        let definitions = line.remove("CloudWatchMetrics").unwrap_or_default();
+        let aws = serde_json::json!({
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": definitions,
+        });
+        self.0.insert("_aws".into(), aws);
+        self.0.extend(line);
+    }
+}
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
@@ -236,6 +259,36 @@ mod tests {
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(line["username"], name);
         assert_eq!(line["level"], "info");
+    }
+
+    #[test]
+    fn metrics_are_written_in_the_embedded_format_whatever_the_level() {
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = lines.clone();
+        let layer = JsonLines {
+            level: tracing::Level::ERROR,
+            clock: Clock::System,
+            sink: Arc::new(move |line| sink.lock().unwrap().push(line.to_owned())),
+        };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::info!(target: "shared::test", event = "test");
+            metrics::put(
+                &[("Status", "active")],
+                &[("Accounts", metrics::Unit::Count, 3.0)],
+            );
+        });
+        let lines = lines.lock().unwrap();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(
+            (&line["Status"], &line["Accounts"]),
+            (&"active".into(), &3.0.into())
+        );
+        assert!(line["_aws"]["Timestamp"].as_i64().unwrap() > 0);
+        let definition = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(definition["Namespace"], metrics::NAMESPACE);
+        assert_eq!(definition["Dimensions"][0][0], "Status");
+        assert_eq!(definition["Metrics"][0]["Name"], "Accounts");
     }
 
     #[test]

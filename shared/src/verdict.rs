@@ -1,7 +1,9 @@
 //! What an answer of Instagram's means for an account: the one place where an error changes a status.
 //!
-//! A token is declared dead by a terminal answer, or by two independent signals apart in time. A network failure, an
-//! outage and an unknown error never change the status.
+//! A network failure, an outage and an unknown error never change the status. A refusal that would change it is weighed
+//! first, because a fault of the whole app is told in the same words as the end of one account: it is believed when the
+//! account's token fails at another call too and another account works at this moment. A token is then declared dead by
+//! a terminal answer, or by two signals apart in time where the answer is not terminal.
 
 use std::time::Duration;
 
@@ -11,12 +13,18 @@ use crate::account::{Account, Failure, Status};
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::graph::{AccountEffect, Endpoint, GraphError, Usage};
+use crate::secret::AccessToken;
 use crate::table::timeline::TimelineEntry;
 use crate::telemetry;
 use crate::vault::VaultError;
 
 /// Two doubts closer together count as one.
-const SIGNALS_APART: SignedDuration = SignedDuration::from_hours(1);
+pub const SIGNALS_APART: SignedDuration = SignedDuration::from_hours(1);
+/// Refusals that last longer than this are believed although no other account could be found that works: the accounts
+/// that were compared may be dead themselves.
+const BELIEVED_AFTER: SignedDuration = SignedDuration::from_hours(12);
+/// How many other accounts are asked for a comparison.
+const COMPARED: usize = 3;
 /// How long a rate limit lasts when Instagram does not say.
 const USUAL_BLOCK: Duration = Duration::from_secs(3600);
 /// No rate limit is believed to last longer.
@@ -38,14 +46,28 @@ pub fn note_success(account: &mut Account, usage: &Usage) {
     note_usage(account, usage);
 }
 
-/// Takes over what a refusal means for the account.
-///
-/// While calls of this kind pause because many accounts met the same error, it means nothing for any one of them:
-/// `is_app_wide` says so.
-pub fn note_failure(account: &mut Account, error: &GraphError, is_app_wide: bool, now: Timestamp) {
+/// What a refusal weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It is about this account.
+    Believed,
+    /// It may be about this account or about the whole app: time will tell.
+    Doubted,
+    /// It is not about this account, or disproved.
+    Dismissed,
+}
+
+/// Takes over what a refusal means for the account; [`weigh`] says what it weighs.
+pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, now: Timestamp) {
     note_usage(account, &error.usage);
-    if is_app_wide || !account.is_connected() {
+    if weight == Weight::Dismissed || !account.is_connected() {
         return;
+    }
+    if weight == Weight::Doubted && is_weighed(error) {
+        let since = *account.token_suspect_since.get_or_insert(now);
+        if now.duration_since(since) < BELIEVED_AFTER {
+            return;
+        }
     }
     let status = match error.row().effect {
         AccountEffect::None | AccountEffect::PublishingPaused => return,
@@ -88,12 +110,75 @@ fn may_become(old: Status, new: Status) -> bool {
     }
 }
 
-/// Whether an error is met by many accounts at once, so that it means nothing for any one of them.
-pub fn is_app_wide(app: &App, error: &GraphError) -> bool {
-    app.graph
-        .breaker()
-        .open_because_of(error.endpoint)
-        .is_some()
+/// Whether a refusal must be weighed: it would change the status, and could as well be a fault of the whole app.
+fn is_weighed(error: &GraphError) -> bool {
+    let row = error.row();
+    let changes_status = match row.effect {
+        AccountEffect::None | AccountEffect::PublishingPaused | AccountEffect::RateLimited => false,
+        AccountEffect::MissingPermission => error.endpoint == Endpoint::Profile,
+        AccountEffect::TokenSuspect
+        | AccountEffect::TokenDead
+        | AccountEffect::Revoked
+        | AccountEffect::NeedsUserAction => true,
+    };
+    changes_status && row.may_be_app_wide()
+}
+
+/// Finds out what a refusal weighs, by asking Instagram where that is at stake: whether the same token works at another
+/// call, and whether another account works at all.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn weigh(
+    app: &App,
+    account: &Account,
+    token: &AccessToken,
+    error: &GraphError,
+) -> Result<Weight, AwsError> {
+    let breaker = app.graph.breaker();
+    if breaker.open_because_of(error.endpoint).is_some() {
+        return Ok(Weight::Dismissed);
+    }
+    if !is_weighed(error) {
+        return Ok(Weight::Believed);
+    }
+    if error.endpoint != Endpoint::Profile {
+        match app.graph.for_login(account.login).me(token).await {
+            Ok(_) => return Ok(Weight::Dismissed),
+            Err(second) if !is_weighed(&second) => return Ok(Weight::Dismissed),
+            Err(_) => {}
+        }
+    }
+    let now = app.clock.now();
+    let others = app
+        .table
+        .working_accounts(&account.id, COMPARED, now)
+        .await?;
+    let mut compared = 0;
+    for id in others {
+        let Some(other) = app.table.account(&id).await? else {
+            continue;
+        };
+        let Ok(token) = app.vault.token(&other).await else {
+            continue;
+        };
+        match app.graph.for_login(other.login).me(&token).await {
+            Ok(_) => return Ok(Weight::Believed),
+            Err(_) => compared += 1,
+        }
+    }
+    if compared == 0 {
+        return Ok(Weight::Believed);
+    }
+    tracing::error!(
+        event = "refusal_doubted",
+        account = account.id,
+        failure = error.kind.code(),
+        fbtraceId = error.fbtrace_id.as_deref().unwrap_or_default(),
+        compared,
+        "no other account works either: the account keeps its status for now"
+    );
+    Ok(Weight::Doubted)
 }
 
 /// Changes the record as long as it is of the connection (and, `of_this_token`, of the token) that `account` was read

@@ -80,6 +80,8 @@ const ACCOUNT_ROUTES: &[Expected] = &[
     writes("PATCH", "/instagram/accounts/{id}", 200),
     writes("POST", "/instagram/accounts/{id}/sync", 200),
     writes("POST", "/instagram/accounts/{id}/refresh-status", 200),
+    // An account that was just connected: its token is too young.
+    writes("POST", "/instagram/accounts/{id}/refresh", 409),
     writes("POST", "/instagram/accounts/{id}/disconnect", 200),
     writes("DELETE", "/instagram/accounts/{id}", 204),
 ];
@@ -93,6 +95,7 @@ const OTHER_ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/instagram/accounts", [401, 401, 200, 200]),
     ("GET", "/instagram/accounts/expiring", [401, 401, 200, 200]),
     ("GET", "/integrations", [401, 401, 200, 200]),
+    ("GET", "/health/coverage", [401, 401, 200, 200]),
     ("GET", "/health", [200, 200, 200, 200]),
     ("GET", "/ready", [200, 200, 200, 200]),
 ];

@@ -368,7 +368,12 @@ async fn a_connection_that_runs_out_says_so_in_its_timeline_once() {
         .collect();
     assert_eq!(
         events,
-        ["status_token_expired", "token_refresh_failed", "connected"]
+        [
+            "status_token_expired",
+            "token_at_risk",
+            "token_refresh_failed",
+            "connected"
+        ]
     );
     assert_eq!(journey.listed(ANN).await[0]["status"], "token_expired");
     journey.finish().await;

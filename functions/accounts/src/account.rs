@@ -8,12 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use shared::account::{Account, AccountView};
 use shared::app::App;
-use shared::http::{JsonBody, Problem};
+use shared::http::{EditableAccount, JsonBody, OwnAccount, Problem};
 use shared::table::Transaction;
 use shared::table::timeline::TimelineEntry;
 use shared::telemetry;
-
-use crate::owned::{EditableAccount, OwnAccount};
 
 /// How often a record that somebody else just wrote is read anew.
 pub(crate) const TRIES: u32 = 10;

@@ -6,7 +6,6 @@ mod history;
 mod integrations;
 mod lifecycle;
 mod list;
-mod owned;
 mod paging;
 mod sync;
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use shared::account::{Account, AccountView, Failure, Status};
 use shared::app::App;
 use shared::connection;
-use shared::http::Problem;
+use shared::http::{EditableAccount, Problem};
 use shared::secret::AccessToken;
 use shared::table::Transaction;
 use shared::table::claims::Claim;
@@ -21,7 +21,6 @@ use shared::telemetry;
 use shared::vault::{Change, Written};
 
 use crate::account::{TRIES, read_again};
-use crate::owned::EditableAccount;
 
 /// How long Instagram may take to hear that we want no more events.
 const UNSUBSCRIBE_WITHIN: Duration = Duration::from_secs(2);

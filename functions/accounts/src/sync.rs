@@ -5,17 +5,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::account::{Account, AccountView, Failure, Status, TokenStatus};
 use shared::app::App;
-use shared::graph::{ErrorKind, GraphError};
-use shared::http::Problem;
+use shared::graph::GraphError;
+use shared::http::{EditableAccount, Problem};
 use shared::sync::{self, Asked, SyncError};
 use shared::verdict;
-
-use crate::owned::EditableAccount;
 
 /// How an account stands.
 #[derive(Serialize)]
@@ -117,20 +114,12 @@ fn refuse_while_blocked(account: &Account, now: Timestamp) -> Result<(), Problem
         .blocked_until
         .and_then(|until| Duration::try_from(until.duration_since(now)).ok())
         .unwrap_or_default();
-    Err(Problem::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::RateLimited.code(),
-        ErrorKind::RateLimited.row().sentence,
-    )
-    .retry_after(left))
+    Err(Problem::rate_limited(left))
 }
 
 fn problem(error: SyncError) -> Problem {
     match error {
-        SyncError::NotConnected => Problem::conflict(
-            "account_not_connected",
-            "The account is not connected. Connect it again first.",
-        ),
+        SyncError::NotConnected => Problem::account_not_connected(),
         SyncError::Gone => Problem::account_not_found(),
         SyncError::Vault(error) => error.into(),
         SyncError::Aws(error) => error.into(),

@@ -1,14 +1,31 @@
-//! Keeps accounts in sync and tokens alive: takes the accounts' tasks from the queue.
+//! Keeps tokens alive and accounts in sync: takes the accounts' tasks from the queue, and answers for both.
 
+mod audit;
+mod coverage;
 mod current;
+mod pages;
 mod refresh_token;
+mod renew;
+mod route;
 mod sync_account;
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::routing::{get, post};
 use shared::app::App;
 use shared::lambda::TaskFuture;
 use shared::tasks::Task;
+
+/// The function's routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/instagram/accounts/{id}/refresh",
+            post(route::refresh_account),
+        )
+        .route("/health/coverage", get(coverage::get_coverage))
+}
 
 /// Does one task.
 pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
@@ -22,6 +39,7 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
                 account,
                 connection_generation,
             } => refresh_token::refresh(&app, &account, connection_generation).await,
+            Task::AuditCoverage { prefix } => audit::audit(&app, &prefix).await,
         }
     })
 }

@@ -4,5 +4,10 @@ use shared::lambda::{Error, Function, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(|app| Function::new(app).with_tasks(refresh::handle)).await
+    run(|app| {
+        Function::new(app)
+            .with_routes(refresh::routes())
+            .with_tasks(refresh::handle)
+    })
+    .await
 }

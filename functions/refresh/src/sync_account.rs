@@ -3,19 +3,14 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use shared::account::{Account, Status};
+use shared::account::Status;
 use shared::app::App;
 use shared::lambda::TaskError;
 use shared::sync::{self, BY_SCHEDULE, SyncError};
-use shared::tasks::Task;
 use shared::vault::VaultError;
 use shared::{connection, policy, verdict};
 
 use crate::current;
-
-/// A refresh is planned daily once it is due; after this long without a try its schedule or task was lost.
-const LOST_AFTER: SignedDuration = SignedDuration::from_hours(36);
 
 /// Syncs an account that is still connected.
 pub(crate) async fn sync(
@@ -31,14 +26,13 @@ pub(crate) async fn sync(
     }
     let now = app.clock.now();
     let status = account.status_at(now);
-    if status == Status::TokenExpired && account.status != status {
+    if status.is_dead() {
+        // Only a person can bring it back, and a new connection makes its schedules anew.
         verdict::note_expiry(app, &account, BY_SCHEDULE).await?;
+        return Ok(connection::remove_schedules(app, id).await?);
     }
-    if matches!(
-        status,
-        Status::RateLimited | Status::TokenExpired | Status::Revoked
-    ) {
-        // Calls would lengthen the block, or cannot work before a person acts.
+    if status == Status::RateLimited {
+        // A call would lengthen the block.
         return Ok(());
     }
     let asked = match sync::sync_profile(app, &account, BY_SCHEDULE).await {
@@ -56,28 +50,12 @@ pub(crate) async fn sync(
     if asked.refusal.is_none() && asked.account.webhook_fields.is_empty() {
         connection::subscribe(app, &asked.account).await?;
     }
-    if is_refresh_lost(app, &asked.account) {
-        let (account, connection_generation) = (id.to_owned(), asked.account.connection_generation);
-        app.queue
-            .send(Task::RefreshToken {
-                account,
-                connection_generation,
-            })
-            .await?;
+    let next = asked.account.next_refresh_at;
+    if asked.account.is_live(app.clock.now())
+        && !next.is_some_and(|next| policy::is_refresh_ahead(next, now))
+    {
+        // Its schedule or task was lost.
+        current::planned(app, &asked.account).await?;
     }
     Ok(())
-}
-
-/// Whether a refresh should have been tried long ago and was not.
-fn is_refresh_lost(app: &App, account: &Account) -> bool {
-    let now = app.clock.now();
-    let Some(expiry) = account.token_expires_at else {
-        return false;
-    };
-    let due = expiry - policy::REFRESH_BEFORE_EXPIRY;
-    let last_try = account
-        .last_token_refresh_error
-        .as_ref()
-        .map_or(due, |failure| failure.at.max(due));
-    expiry > now && now.duration_since(last_try) > LOST_AFTER
 }

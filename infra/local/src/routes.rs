@@ -15,7 +15,7 @@ pub enum FunctionName {
     Callback,
     /// Lists and manages accounts.
     Accounts,
-    /// Takes the accounts' tasks from the queue.
+    /// Refreshes tokens, and takes the accounts' tasks from the queue.
     Refresh,
 }
 
@@ -89,6 +89,11 @@ pub const ROUTES: &[Route] = &[
         FunctionName::Accounts,
     ),
     guarded(
+        "POST",
+        "/instagram/accounts/{id}/refresh",
+        FunctionName::Refresh,
+    ),
+    guarded(
         "GET",
         "/instagram/accounts/{id}/timeline",
         FunctionName::Accounts,
@@ -99,6 +104,7 @@ pub const ROUTES: &[Route] = &[
         FunctionName::Accounts,
     ),
     guarded("GET", "/integrations", FunctionName::Accounts),
+    guarded("GET", "/health/coverage", FunctionName::Refresh),
     open("GET", "/health", FunctionName::Accounts),
     open("GET", "/ready", FunctionName::Accounts),
 ];
@@ -124,7 +130,9 @@ impl FunctionName {
             Self::Connect => function.with_routes(connect::routes()),
             Self::Callback => function.with_routes(callback::routes()),
             Self::Accounts => function.with_routes(accounts::routes()),
-            Self::Refresh => function.with_tasks(refresh::handle),
+            Self::Refresh => function
+                .with_routes(refresh::routes())
+                .with_tasks(refresh::handle),
         }
     }
 }

@@ -158,12 +158,14 @@ impl Stack {
         })
         .await
         .map_err(|error| StartError::new(format!("the embedded AWS does not start: {error}")))?;
-        let resources = resources::provision(
-            &resources::clients(&aws.url(), "LOCAL"),
-            &app_secret(&options.instagram, &key),
-        )
-        .await
-        .map_err(|error| StartError::new(format!("the embedded AWS is not usable: {error}")))?;
+        let clients = resources::clients(&aws.url(), "LOCAL");
+        let unusable = |error| StartError::new(format!("the embedded AWS is not usable: {error}"));
+        let resources = resources::provision(&clients, &app_secret(&options.instagram, &key))
+            .await
+            .map_err(unusable)?;
+        resources::schedule_audit(&clients, &resources)
+            .await
+            .map_err(unusable)?;
 
         let settings = Settings {
             resources: &resources,

@@ -294,6 +294,17 @@ impl World {
             .insert(text.to_owned());
     }
 
+    /// Lets the hourly audit run from now on, as the template does. A test that turns the clock far and needs no audit
+    /// does without.
+    ///
+    /// # Panics
+    /// When the embedded AWS refuses.
+    pub async fn schedule_audits(&self) {
+        resources::schedule_audit(&self.clients, &self.resources)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// Hands over what waits on the queue now. Returns how many messages that were, repeated ones counted again.
     ///
     /// # Panics

@@ -10,10 +10,12 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
 use shared::aws::{Aws, is_code};
 use shared::config::AwsConfig;
 use shared::table::keys;
+use shared::tasks::{Message, Task};
 use url::Url;
 
 /// The Region of everything.
@@ -28,6 +30,8 @@ pub const QUEUE: &str = "accounts";
 pub const DEAD_LETTERS: &str = "accounts-dead-letters";
 /// The accounts' schedules.
 pub const SCHEDULE_GROUP: &str = "instagram";
+/// The schedule of the hourly audit.
+pub const AUDIT_SCHEDULE: &str = "audit-coverage";
 /// The secret with app ids and app secrets.
 pub const APP_SECRET: &str = "instagram/app";
 /// A message received this often goes to the dead letters.
@@ -126,10 +130,51 @@ pub async fn provision(aws: &Aws, app_secret: &str) -> Result<Resources, Provisi
     })
 }
 
+/// Makes the hourly schedule of the audit; one that exists already is left alone.
+///
+/// # Errors
+/// When AWS refuses.
+pub async fn schedule_audit(aws: &Aws, resources: &Resources) -> Result<(), ProvisionError> {
+    let incomplete = |_| ProvisionError("the audit's schedule is incomplete".into());
+    let all = Task::AuditCoverage {
+        prefix: String::new(),
+    };
+    let target = Target::builder()
+        .arn(&resources.queue_arn)
+        .role_arn(schedule_role())
+        .input(Message::of_schedule(all).to_body())
+        .build()
+        .map_err(incomplete)?;
+    let window = FlexibleTimeWindow::builder()
+        .mode(FlexibleTimeWindowMode::Off)
+        .build()
+        .map_err(incomplete)?;
+    let created = aws
+        .scheduler
+        .create_schedule()
+        .group_name(SCHEDULE_GROUP)
+        .name(AUDIT_SCHEDULE)
+        .schedule_expression("rate(1 hour)")
+        .flexible_time_window(window)
+        .target(target)
+        .send()
+        .await;
+    match created {
+        Ok(_) => Ok(()),
+        Err(error) if is_code(&error, "ConflictException") => Ok(()),
+        Err(error) => Err(refused("the audit's schedule cannot be made", &error)),
+    }
+}
+
+/// The role with which schedules send to the queue.
+fn schedule_role() -> String {
+    format!("arn:aws:iam::{ACCOUNT_ID}:role/schedules")
+}
+
 impl Resources {
     /// The part of a function's environment that AWS and the template set.
     pub fn variables(&self, aws_url: &str, access_key_id: &str) -> BTreeMap<String, String> {
-        let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/schedules");
+        let role = schedule_role();
         [
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", access_key_id),
@@ -182,21 +227,17 @@ async fn make_table(client: &aws_sdk_dynamodb::Client) -> Result<(), ProvisionEr
             );
         }
     }
-    let some_attributes = Projection::builder()
-        .projection_type(ProjectionType::Include)
-        .set_non_key_attributes(Some(
-            keys::INDEX_1_ATTRIBUTES
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect(),
-        ))
-        .build();
-    let only_keys = Projection::builder()
-        .projection_type(ProjectionType::KeysOnly)
-        .build();
+    let projection = |attributes: &[&str]| {
+        Projection::builder()
+            .projection_type(ProjectionType::Include)
+            .set_non_key_attributes(Some(
+                attributes.iter().map(|&name| name.to_owned()).collect(),
+            ))
+            .build()
+    };
     let created = request
-        .global_secondary_indexes(index(keys::INDEX_1, some_attributes)?)
-        .global_secondary_indexes(index(keys::INDEX_2, only_keys)?)
+        .global_secondary_indexes(index(keys::INDEX_1, projection(keys::INDEX_1_ATTRIBUTES))?)
+        .global_secondary_indexes(index(keys::INDEX_2, projection(keys::INDEX_2_ATTRIBUTES))?)
         .send()
         .await;
     match created {

@@ -17,7 +17,7 @@ pub use view::AccountView;
 pub const PLATFORM: &str = "instagram";
 
 /// What state an account is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Works.
@@ -59,6 +59,14 @@ impl Status {
         ]
         .into_iter()
         .find(|status| status.as_str() == text)
+    }
+
+    /// Whether only a person can bring the connection back, by connecting again.
+    pub fn is_dead(self) -> bool {
+        matches!(
+            self,
+            Status::TokenExpired | Status::Revoked | Status::Disconnected
+        )
     }
 
     /// What a stored status has become by `now`, with the token's expiry and the end of a rate limit.
@@ -195,7 +203,13 @@ pub struct Account {
     /// Why the last refresh failed; absent after one that worked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_token_refresh_error: Option<Failure>,
-    /// When Instagram first doubted the token without a terminal answer: one of two signals.
+    /// When the token is refreshed next; absent while no refresh is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_refresh_at: Option<Timestamp>,
+    /// When it was told that the token could not be refreshed for days: once for each token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_risk_since: Option<Timestamp>,
+    /// When Instagram first doubted the token in a way that is not believed at once: one of two signals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_suspect_since: Option<Timestamp>,
     /// When the person removed the app.
@@ -288,6 +302,8 @@ impl Account {
             token_expires_at: None,
             last_token_refresh_at: None,
             last_token_refresh_error: None,
+            next_refresh_at: None,
+            at_risk_since: None,
             token_suspect_since: None,
             deauthorized_at: None,
             last_sync_at: None,
@@ -321,6 +337,8 @@ impl Account {
         self.token_page = Some(connection.page);
         self.last_token_refresh_at = None;
         self.last_token_refresh_error = None;
+        self.next_refresh_at = None;
+        self.at_risk_since = None;
         self.token_suspect_since = None;
         self.deauthorized_at = None;
         self.last_sync_at = Some(now);
@@ -355,6 +373,11 @@ impl Account {
     /// Whether it has a token that we may use.
     pub fn is_connected(&self) -> bool {
         self.token_page.is_some()
+    }
+
+    /// Whether its token lives, so that it must be refreshed in time.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.is_connected() && !self.status_at(now).is_dead()
     }
 
     /// How it stands with the token at `now`.
@@ -404,6 +427,10 @@ impl Account {
     /// Ends a state that a working call disproves: Instagram answered with this token.
     pub fn mark_working(&mut self) {
         self.token_suspect_since = None;
+        if self.status.is_dead() {
+            // Its schedules may be gone: the audit plans it anew.
+            self.next_refresh_at = None;
+        }
         if self.status != Status::Disconnected {
             self.status = Status::Active;
             self.status_reason = None;
@@ -416,6 +443,7 @@ impl Account {
     pub fn clear_token(&mut self) {
         self.token_page = None;
         self.token_expires_at = None;
+        self.next_refresh_at = None;
         self.token_suspect_since = None;
     }
 

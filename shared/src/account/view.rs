@@ -62,6 +62,8 @@ pub struct AccountView {
     pub last_token_refresh_at: Option<Timestamp>,
     /// Why the last refresh failed.
     pub last_token_refresh_error: Option<Failure>,
+    /// When it is refreshed next; `null` while no refresh is planned, since a person must connect it again.
+    pub next_refresh_at: Option<Timestamp>,
     /// When the person removed the app.
     pub deauthorized_at: Option<Timestamp>,
     /// When its profile was read last.
@@ -82,6 +84,7 @@ impl AccountView {
     /// What a caller sees of `account` at `now`.
     pub fn new(account: Account, now: Timestamp) -> Self {
         Self {
+            next_refresh_at: account.next_refresh_at.filter(|_| account.is_live(now)),
             status: account.status_at(now),
             status_reason: account.status_reason_at(now),
             token_status: account.token_status(now),

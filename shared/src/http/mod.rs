@@ -5,9 +5,11 @@ pub mod cursor;
 pub mod edge;
 pub mod extract;
 pub mod idempotency;
+pub mod owned;
 pub mod problem;
 
 pub use caller::{Caller, Editor, Role};
 pub use edge::edge;
 pub use extract::{JsonBody, QueryString};
+pub use owned::{EditableAccount, OwnAccount};
 pub use problem::Problem;

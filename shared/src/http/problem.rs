@@ -94,6 +94,24 @@ impl Problem {
         )
     }
 
+    /// 409 for an account without a token.
+    pub fn account_not_connected() -> Self {
+        Self::conflict(
+            "account_not_connected",
+            "The account is not connected. Connect it again first.",
+        )
+    }
+
+    /// 429 for an account for which Instagram takes no calls for so long.
+    pub fn rate_limited(left: Duration) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::RateLimited.code(),
+            ErrorKind::RateLimited.row().sentence,
+        )
+        .retry_after(left)
+    }
+
     /// 409.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)

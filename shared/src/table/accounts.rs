@@ -336,7 +336,8 @@ fn account_item(account: &Account) -> Result<Item, AwsError> {
         text(keys::by_creation(account.created_at, &account.id)),
     );
     if let Some(expiry) = account.token_expires_at {
-        item.insert("index2pk".into(), text(keys::expiry_partition(&account.id)));
+        let digit = account.id.chars().next().unwrap_or('0');
+        item.insert("index2pk".into(), text(keys::connected_partition(digit)));
         item.insert(
             "index2sk".into(),
             text(keys::by_expiry(expiry, &account.id)),
@@ -345,6 +346,17 @@ fn account_item(account: &Account) -> Result<Item, AwsError> {
     }
     if let Some(until) = account.rate.blocked_until {
         item.insert("rateBlockedMs".into(), number(until.as_millisecond()));
+    }
+    for (attribute, time) in [
+        ("nextRefreshMs", account.next_refresh_at),
+        ("suspectMs", account.token_suspect_since),
+    ] {
+        if let Some(time) = time {
+            item.insert(attribute.into(), number(time.as_millisecond()));
+        }
+    }
+    if let Some(reason) = &account.status_reason {
+        item.insert("reasonCode".into(), text(&reason.code));
     }
     let names = [&account.username, &account.display_name, &account.name];
     let names: Vec<String> = names

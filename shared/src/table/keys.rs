@@ -2,7 +2,8 @@
 //!
 //! | record | pk | sk | index1 (pk, sk) | index2 (pk, sk) |
 //! | --- | --- | --- | --- | --- |
-//! | account | `ACCOUNT#id` | `ACCOUNT` | `COMPANY#company`, `createdAt#id` | `EXPIRY#shard`, `tokenExpiresAt#id` |
+//! | account | `ACCOUNT#id` | `ACCOUNT` | `COMPANY#company`, `createdAt#id` | `CONNECTED#digit`, `tokenExpiresAt#id` |
+//! | refresh lease | `ACCOUNT#id` | `LEASE` | | |
 //! | claim | `IG#instagramId` | `CLAIM` | | |
 //! | login state | `STATE#sha256(state)` | `STATE` | | |
 //! | timeline entry | `ACCOUNT#id` | `AT#time#suffix` | | |
@@ -10,6 +11,7 @@
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | | |
 //! | vault page | `VAULT#page` | `PAGE` | | |
 //! | vault's open pages | `VAULT` | `OPEN` | | |
+//! | last audit | `AUDIT` | `LAST` | | |
 //!
 //! Times in keys have a fixed width (RFC 3339, UTC, milliseconds), so that text order is time order. What came from
 //! outside stands in a key only as a hash, as digits, or after a separator that ends the key.
@@ -26,11 +28,11 @@ pub type Item = HashMap<String, AttributeValue>;
 
 /// Name of the first index: accounts of a company, newest first.
 pub const INDEX_1: &str = "index1";
-/// Name of the second index: accounts by token expiry.
+/// Name of the second index: connected accounts, by the first digit of their id, soonest expiry first.
 pub const INDEX_2: &str = "index2";
 /// The attribute by which DynamoDB drops an item, seconds since the epoch.
 pub const TTL: &str = "ttl";
-/// Attributes of the base item that the first index carries, for filters.
+/// Attributes of the base item that the first index carries, for filters and counts.
 pub const INDEX_1_ATTRIBUTES: &[&str] = &[
     "id",
     "status",
@@ -38,11 +40,22 @@ pub const INDEX_1_ATTRIBUTES: &[&str] = &[
     "searchText",
     "tokenExpiresMs",
     "rateBlockedMs",
+    "nextRefreshMs",
+    "reasonCode",
     "platformAccountId",
 ];
+/// Attributes of the base item that the second index carries, for the audit.
+pub const INDEX_2_ATTRIBUTES: &[&str] = &[
+    "id",
+    "status",
+    "tokenExpiresMs",
+    "rateBlockedMs",
+    "nextRefreshMs",
+    "suspectMs",
+];
 
-/// How many partitions the second index is spread over.
-pub const EXPIRY_SHARDS: u8 = 8;
+/// The digits with which an id begins: the second index has a partition for each.
+pub const ID_DIGITS: &str = "0123456789abcdef";
 
 /// The primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +93,11 @@ pub fn account(id: &str) -> Key {
 /// The partition with an account's record and all that belongs to it.
 pub fn account_partition(id: &str) -> String {
     format!("ACCOUNT#{id}")
+}
+
+/// The lease under which one worker at a time refreshes an account's token.
+pub fn lease(id: &str) -> Key {
+    Key::new(account_partition(id), "LEASE")
 }
 
 /// The claim on an Instagram id (professional account id or app-scoped id): who holds it.
@@ -133,6 +151,11 @@ pub fn vault_open_pages() -> Key {
     Key::new("VAULT".into(), "OPEN")
 }
 
+/// When the last audit began, and where the next one goes on.
+pub fn last_audit() -> Key {
+    Key::new("AUDIT".into(), "LAST")
+}
+
 /// Partition of the first index with a company's accounts.
 pub fn company_partition(company: &str) -> String {
     format!("COMPANY#{company}")
@@ -143,10 +166,9 @@ pub fn by_creation(created_at: Timestamp, id: &str) -> String {
     format!("{}#{id}", sortable(created_at))
 }
 
-/// Partition of the second index for an account.
-pub fn expiry_partition(id: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
-    format!("EXPIRY#{}", digest.as_ref()[0] % EXPIRY_SHARDS)
+/// Partition of the second index with the connected accounts whose id begins with `digit`.
+pub fn connected_partition(digit: char) -> String {
+    format!("CONNECTED#{digit}")
 }
 
 /// Sort key of an account in the second index.

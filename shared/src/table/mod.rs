@@ -4,10 +4,14 @@
 
 mod account_filter;
 pub mod accounts;
+pub mod audit;
 pub mod claims;
+pub mod connected;
+pub mod coverage;
 pub mod erasure;
 pub mod idempotency;
 pub mod keys;
+pub mod leases;
 pub mod login_states;
 pub mod overview;
 pub mod timeline;

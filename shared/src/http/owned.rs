@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
-use shared::account::Account;
-use shared::app::App;
-use shared::http::{Caller, Editor, Problem};
+
+use super::{Caller, Editor, Problem};
+use crate::account::Account;
+use crate::app::App;
 
 /// The account of the path, for a caller who may read it.
-pub(crate) struct OwnAccount(pub(crate) Account);
+pub struct OwnAccount(pub Account);
 
 /// The account of the path, for a caller who may change it.
-pub(crate) struct EditableAccount {
-    pub(crate) caller: Caller,
-    pub(crate) account: Account,
+pub struct EditableAccount {
+    /// Who asks.
+    pub caller: Caller,
+    /// The account.
+    pub account: Account,
 }
 
 impl FromRequestParts<Arc<App>> for OwnAccount {

@@ -1,0 +1,332 @@
+//! Renewing a token: exchanging it at Instagram for a younger one, whoever asks.
+//!
+//! One worker at a time, by a lease; the new token and the record change together, under the next generation. A worker
+//! that was overtaken while it was slow brings a token of a generation that is taken by then: it is dropped.
+//! `docs/tokens.md` goes through every point at which a worker may die.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use shared::account::{Account, Failure};
+use shared::app::App;
+use shared::connection;
+use shared::graph::{ErrorKind, GraphError, LongLivedToken};
+use shared::metrics::{self, Unit};
+use shared::policy::{self, Asker, Obstacle};
+use shared::table::leases::{Acquired, Lease};
+use shared::table::timeline::TimelineEntry;
+use shared::tasks::Task;
+use shared::vault::{Change, Entry, VaultError, Written};
+use shared::{telemetry, verdict};
+
+/// How often a token that Instagram has given out is offered to the vault, when others keep changing the record.
+const TRIES: u32 = 8;
+
+/// What came of asking for a younger token.
+#[derive(Debug)]
+pub(crate) enum Renewal {
+    /// The account with its younger token: made by this worker, or by another one just now.
+    Renewed(Box<Account>),
+    /// Instagram was not asked.
+    NotAsked(Obstacle),
+    /// Another worker is at it, at most until then.
+    Taken(Timestamp),
+    /// Its page of the vault takes no further write before then.
+    Postponed(Timestamp),
+    /// Instagram refused, or did not answer.
+    Refused(Box<GraphError>),
+    /// Instagram answered with a token of another account.
+    WrongAccount,
+}
+
+/// Renews the token of an account, where policy allows it and nobody else does.
+///
+/// # Errors
+/// When AWS does not answer, or the vault has no token for the account. What Instagram says is no error.
+pub(crate) async fn renew(
+    app: &Arc<App>,
+    account: &Account,
+    asker: Asker,
+    by: &str,
+) -> Result<Renewal, VaultError> {
+    if !account.is_connected() {
+        return Ok(Renewal::NotAsked(Obstacle::NotConnected));
+    }
+    let entry = app.vault.entry(account).await?;
+    let now = app.clock.now();
+    if let Some(obstacle) = policy::refresh_obstacle(account, &entry, asker, now) {
+        return Ok(Renewal::NotAsked(obstacle));
+    }
+    let lease = match app.table.acquire_lease(&account.id, now).await? {
+        Acquired::Held(lease) => lease,
+        Acquired::Taken(until) => return Ok(Renewal::Taken(until)),
+    };
+    let renewal = renew_alone(app, &lease, account, asker, by).await;
+    if let Err(error) = app.table.release_lease(&lease).await {
+        tracing::warn!(event = "lease_not_released", account = account.id, error = %error, "it ends by itself");
+    }
+    renewal
+}
+
+/// Under the lease: what was read before it may be outdated.
+async fn renew_alone(
+    app: &Arc<App>,
+    lease: &Lease,
+    before: &Account,
+    asker: Asker,
+    by: &str,
+) -> Result<Renewal, VaultError> {
+    let Some(account) = app.table.account(&before.id).await? else {
+        return Ok(Renewal::NotAsked(Obstacle::NotConnected));
+    };
+    if account.is_connected() && account.token_generation > before.token_generation {
+        return Ok(Renewal::Renewed(Box::new(account)));
+    }
+    let entry = match app.vault.entry(&account).await {
+        Err(VaultError::Missing) if !account.is_connected() => {
+            return Ok(Renewal::NotAsked(Obstacle::NotConnected));
+        }
+        entry => entry?,
+    };
+    let now = app.clock.now();
+    if let Some(obstacle) = policy::refresh_obstacle(&account, &entry, asker, now) {
+        return Ok(Renewal::NotAsked(obstacle));
+    }
+    if lease.until < now + app.graph.config().timeout {
+        // Somebody else may get the lease while Instagram thinks.
+        return Ok(Renewal::Taken(lease.until));
+    }
+    let graph = app.graph.for_login(account.login);
+    let token = match graph.refresh(&entry.token).await {
+        Ok(answered) => answered.value,
+        Err(error) => {
+            note_refusal(app, lease, &account, &entry, &error, by).await?;
+            return Ok(Renewal::Refused(Box::new(error)));
+        }
+    };
+    // Only an answer that names another account is one: a token that may be the only live one is not thrown away
+    // because Instagram is slow.
+    if let Ok(owner) = graph.me(&token.token).await
+        && owner.value.ig_user_id != account.platform_account_id
+    {
+        note_wrong_account(app, &account, &entry, by).await?;
+        return Ok(Renewal::WrongAccount);
+    }
+    let renewal = store(app, account, &token, now, by).await?;
+    if let Renewal::Renewed(account) = &renewal {
+        metrics::put(&[], &[("TokensRefreshed", Unit::Count, 1.0)]);
+        plan(app, account).await;
+    }
+    Ok(renewal)
+}
+
+/// Moves the schedule to what the record says. The token is safe by then, so that a schedule which cannot be moved is no
+/// failure of the renewal: a task does it later and, where not even that can be queued, the audit.
+async fn plan(app: &Arc<App>, account: &Account) {
+    let Some(at) = account.next_refresh_at else {
+        return;
+    };
+    let Err(error) = connection::plan_refresh(app, account, at).await else {
+        return;
+    };
+    tracing::warn!(event = "refresh_not_planned", account = account.id, error = %error, "a task or the audit plans it");
+    let task = Task::RefreshToken {
+        account: account.id.clone(),
+        connection_generation: account.connection_generation,
+    };
+    if let Err(error) = app.queue.send(task).await {
+        tracing::error!(event = "refresh_not_queued", account = account.id, error = %error, "the audit plans it");
+    }
+}
+
+/// Puts the new token into the vault, together with the record.
+///
+/// It was made from the token of the generation that `account` was read with. Where the account has got another token or
+/// another connection since, this one is dropped; where only the rest of the record changed, it is offered again.
+async fn store(
+    app: &Arc<App>,
+    mut account: Account,
+    token: &LongLivedToken,
+    issued_at: Timestamp,
+    by: &str,
+) -> Result<Renewal, VaultError> {
+    let id = account.id.clone();
+    let base = (account.connection_generation, account.token_generation);
+    let expires_at = issued_at + token.expires_in;
+    for _ in 0..TRIES {
+        let Some(page) = account.token_page.clone() else {
+            return Ok(Renewal::NotAsked(Obstacle::NotConnected));
+        };
+        let now = app.clock.now();
+        let read_version = account.version;
+        let entry = Entry {
+            token: token.token.clone(),
+            generation: account.token_generation + 1,
+            issued_at,
+            expires_at,
+        };
+        account.token_generation = entry.generation;
+        account.token_expires_at = Some(expires_at);
+        account.last_token_refresh_at = Some(now);
+        account.last_token_refresh_error = None;
+        account.at_risk_since = None;
+        account.mark_working();
+        account.next_refresh_at = Some(policy::first_refresh_at(&id, issued_at, expires_at));
+        account.version += 1;
+        account.updated_at = now;
+        let renewed = entry_of(
+            now,
+            "token_refreshed",
+            format!("The connection was renewed until {}.", day(expires_at)),
+            by,
+        );
+        let records = vec![
+            app.table.account_write(&account, Some(read_version))?,
+            app.table.timeline_write(&id, &renewed)?,
+        ];
+        let written = app
+            .vault
+            .write(&page, Change::Set(&id, entry), records, now)
+            .await?;
+        if written == Written::Yes {
+            return Ok(Renewal::Renewed(Box::new(account)));
+        }
+        let Some(current) = app.table.account(&id).await? else {
+            return Ok(Renewal::NotAsked(Obstacle::NotConnected));
+        };
+        if (current.connection_generation, current.token_generation) != base {
+            return Ok(if current.is_connected() {
+                Renewal::Renewed(Box::new(current))
+            } else {
+                Renewal::NotAsked(Obstacle::NotConnected)
+            });
+        }
+        account = current;
+    }
+    Err(VaultError::Busy)
+}
+
+/// Keeps a refusal with its verdict, and plans the next try.
+async fn note_refusal(
+    app: &Arc<App>,
+    lease: &Lease,
+    account: &Account,
+    entry: &Entry,
+    error: &GraphError,
+    by: &str,
+) -> Result<(), VaultError> {
+    metrics::put(
+        &[("Class", error.kind.code())],
+        &[("TokenRefreshesFailed", Unit::Count, 1.0)],
+    );
+    let now = app.clock.now();
+    if error.kind == ErrorKind::PausedByBreaker {
+        // Nothing was asked, and nothing is known about this account.
+        connection::plan_refresh(app, account, now + policy::RETRY_PAUSED_AFTER).await?;
+        return Ok(());
+    }
+    let weight = verdict::weigh(app, account, &entry.token, error).await?;
+    if !app.table.holds_lease(lease).await? {
+        // Another worker has taken over: what this one was told is about a token that may be gone.
+        return Ok(());
+    }
+    let failure = verdict::failure(error, app.clock.now());
+    note_failure(app, account, entry, failure, by, |record, now| {
+        verdict::note_failure(record, error, weight, now);
+    })
+    .await
+}
+
+/// An answer with somebody else's token: an operator must look, since Instagram mixes accounts up.
+async fn note_wrong_account(
+    app: &Arc<App>,
+    account: &Account,
+    entry: &Entry,
+    by: &str,
+) -> Result<(), VaultError> {
+    tracing::error!(
+        event = "token_of_another_account",
+        account = account.id,
+        "Instagram answered a refresh with another account's token: it was dropped"
+    );
+    metrics::put(
+        &[("Class", "wrong_account")],
+        &[("TokenRefreshesFailed", Unit::Count, 1.0)],
+    );
+    let failure = Failure {
+        code: "wrong_account".into(),
+        message: "Instagram answered with the token of another account, which was not taken."
+            .into(),
+        at: app.clock.now(),
+    };
+    note_failure(app, account, entry, failure, by, |_, _| {}).await
+}
+
+async fn note_failure(
+    app: &Arc<App>,
+    account: &Account,
+    entry: &Entry,
+    failure: Failure,
+    by: &str,
+    mut change: impl FnMut(&mut Account, Timestamp),
+) -> Result<(), VaultError> {
+    let now = app.clock.now();
+    let is_first = account.last_token_refresh_error.is_none();
+    let is_at_risk = entry.expires_at.duration_since(now) <= policy::ALARM_BEFORE_EXPIRY;
+    let is_news = is_at_risk && account.at_risk_since.is_none();
+    let written = verdict::take_over(app, account, true, by, |record| {
+        change(record, now);
+        record.last_token_refresh_error = Some(failure.clone());
+        if is_news {
+            record.at_risk_since = Some(now);
+        }
+    })
+    .await?;
+    // Another worker's token is not this one's failure, and a dead token's end stands in the timeline by itself.
+    let Some(written) =
+        written.filter(|written| written.token_generation == account.token_generation)
+    else {
+        return Ok(());
+    };
+    if !written.is_live(now) {
+        return connection::remove_schedules(app, &account.id).await;
+    }
+    let until = day(entry.expires_at);
+    if is_first {
+        let sentence = format!("{} The connection is good until {until}.", failure.message);
+        let begun = entry_of(now, "token_refresh_failed", sentence, by);
+        app.table.append_timeline(&account.id, &begun).await?;
+    }
+    if is_news {
+        tracing::error!(
+            event = "token_at_risk",
+            account = account.id,
+            failure = failure.code,
+            "the token could not be renewed and runs out within seven days"
+        );
+        let sentence = format!(
+            "The connection could not be renewed and ends on {until}. We keep trying; connecting the account again helps \
+             at once."
+        );
+        let at_risk = entry_of(now, "token_at_risk", sentence, by);
+        app.table.append_timeline(&account.id, &at_risk).await?;
+    }
+    match policy::next_try_at(now, entry.expires_at) {
+        Some(next) => Ok(connection::plan_refresh(app, &written, next).await?),
+        None => Ok(()),
+    }
+}
+
+fn entry_of(at: Timestamp, event: &str, sentence: String, by: &str) -> TimelineEntry {
+    TimelineEntry {
+        at,
+        event: event.into(),
+        sentence,
+        by: by.to_owned(),
+        correlation_id: telemetry::correlation_id(),
+    }
+}
+
+fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,139 @@
+//! `POST /instagram/accounts/{id}/refresh`: a person wants the connection renewed now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use jiff::Timestamp;
+use shared::account::{Account, AccountView};
+use shared::app::App;
+use shared::graph::{Endpoint, ErrorKind, GraphError};
+use shared::http::{EditableAccount, Problem};
+use shared::policy::{Asker, Obstacle};
+use shared::verdict;
+
+use crate::renew::{Renewal, renew};
+
+/// How often, and how long apart, a caller looks whether another worker has come to its end: four seconds in all, which
+/// most renewals do not need.
+const LOOKS: u32 = 40;
+const LOOK_AFTER: Duration = Duration::from_millis(100);
+
+/// `POST /instagram/accounts/{id}/refresh` → the account with its younger token.
+///
+/// Where another worker is renewing it just now, its result is answered.
+pub(crate) async fn refresh_account(
+    State(app): State<Arc<App>>,
+    EditableAccount { caller, account }: EditableAccount,
+) -> Result<Json<AccountView>, Problem> {
+    let now = app.clock.now();
+    let renewal = match renew(&app, &account, Asker::Person, &caller.user).await {
+        Ok(renewal) => renewal,
+        Err(error) => {
+            verdict::note_vault_error(&app, &account, &error, &caller.user).await?;
+            return Err(error.into());
+        }
+    };
+    let account = match renewal {
+        Renewal::Renewed(account) => *account,
+        Renewal::NotAsked(obstacle) => return Err(problem(obstacle, now)),
+        Renewal::Taken(until) => result_of_another(&app, account, until).await?,
+        Renewal::Postponed(until) => {
+            return Err(Problem::unavailable().retry_after(left(until, now)));
+        }
+        Renewal::Refused(error) => return Err((*error).into()),
+        Renewal::WrongAccount => {
+            return Err(Problem::conflict(
+                "wrong_account",
+                "Instagram answered with the token of another account, which was not taken. The former connection stays.",
+            ));
+        }
+    };
+    Ok(Json(AccountView::new(account, app.clock.now())))
+}
+
+/// Waits for the worker that has the lease.
+async fn result_of_another(
+    app: &App,
+    before: Account,
+    until: Timestamp,
+) -> Result<Account, Problem> {
+    for _ in 0..LOOKS {
+        let leased = app
+            .table
+            .leased_until(&before.id, app.clock.now())
+            .await?
+            .is_some();
+        let account = app
+            .table
+            .account(&before.id)
+            .await?
+            .ok_or_else(Problem::account_not_found)?;
+        if account.token_generation > before.token_generation {
+            return Ok(account);
+        }
+        if !leased {
+            return Err(failure_of_another(&account, &before));
+        }
+        tokio::time::sleep(LOOK_AFTER).await;
+    }
+    Err(in_progress().retry_after(left(until, app.clock.now())))
+}
+
+/// What the other worker was told, which would be told again.
+fn failure_of_another(account: &Account, before: &Account) -> Problem {
+    let failure = account
+        .last_token_refresh_error
+        .as_ref()
+        .filter(|_| account.last_token_refresh_error != before.last_token_refresh_error);
+    let kind = failure.and_then(|failure| {
+        ErrorKind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.code() == failure.code)
+    });
+    match kind {
+        Some(kind) => GraphError::without_answer(Endpoint::Refresh, kind).into(),
+        None => in_progress(),
+    }
+}
+
+fn in_progress() -> Problem {
+    Problem::conflict(
+        "refresh_in_progress",
+        "The connection is being renewed right now. Look at the account in a moment.",
+    )
+}
+
+fn problem(obstacle: Obstacle, now: Timestamp) -> Problem {
+    match obstacle {
+        Obstacle::NotConnected => Problem::account_not_connected(),
+        Obstacle::Dead => Problem::conflict(
+            "token_expired",
+            "The connection to Instagram has ended and cannot be renewed. Connect the account again.",
+        ),
+        Obstacle::RateLimited(until) => Problem::rate_limited(left(until, now)),
+        Obstacle::TooYoung(until) => Problem::conflict(
+            "token_too_young",
+            format!(
+                "The connection was renewed less than a day ago. Instagram renews it again from {} on.",
+                until.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+        )
+        .retry_after(left(until, now)),
+        Obstacle::CoolingDown(until) => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "refresh_just_failed",
+            "Instagram has just refused to renew the connection. Try again in a few minutes.",
+        )
+        .retry_after(left(until, now)),
+        // A person is not bound to the schedule.
+        Obstacle::NotDue(_) => in_progress(),
+    }
+}
+
+fn left(until: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(now)).unwrap_or_default()
+}

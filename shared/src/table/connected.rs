@@ -1,0 +1,131 @@
+//! The connected accounts of the whole deployment, as the audit walks them: by the first digits of their ids.
+
+use jiff::Timestamp;
+
+use super::accounts::{milliseconds, string};
+use super::keys::{self, Item};
+use super::{Table, text};
+use crate::account::Status;
+use crate::aws::AwsError;
+
+/// What the second index tells of a connected account. It may lag: whoever acts on it reads the record first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectedAccount {
+    /// The account's id.
+    pub id: String,
+    /// The status at the moment of asking.
+    pub status: Status,
+    /// The stored status, which a token that ran out does not change by itself.
+    pub stored_status: Status,
+    /// When its token runs out.
+    pub token_expires_at: Timestamp,
+    /// When it is refreshed next.
+    pub next_refresh_at: Option<Timestamp>,
+    /// When its token was first doubted.
+    pub token_suspect_since: Option<Timestamp>,
+}
+
+impl Table {
+    /// The connected accounts whose id begins with `prefix`, soonest expiry first within each first digit.
+    pub async fn connected_accounts(
+        &self,
+        prefix: &str,
+        now: Timestamp,
+    ) -> Result<Vec<ConnectedAccount>, AwsError> {
+        let mut accounts = Vec::new();
+        let first = prefix.chars().next();
+        for digit in keys::ID_DIGITS
+            .chars()
+            .filter(|digit| first.is_none_or(|first| first == *digit))
+        {
+            let mut start = None;
+            loop {
+                let mut query = self
+                    .client
+                    .query()
+                    .table_name(&self.name)
+                    .index_name(keys::INDEX_2)
+                    .key_condition_expression("index2pk = :digit")
+                    .expression_attribute_values(":digit", text(keys::connected_partition(digit)))
+                    .set_exclusive_start_key(start);
+                if prefix.len() > 1 {
+                    query = query
+                        .filter_expression("begins_with(id, :prefix)")
+                        .expression_attribute_values(":prefix", text(prefix));
+                }
+                let output = query
+                    .send()
+                    .await
+                    .map_err(|error| AwsError::new("Query", &error))?;
+                accounts.extend(output.items().iter().filter_map(|item| read(item, now)));
+                start = output.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// Up to `most` accounts that worked when they were looked at last, but for `except`: for a comparison.
+    pub async fn working_accounts(
+        &self,
+        except: &str,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<String>, AwsError> {
+        let mut found = Vec::new();
+        // From the digit after the account's own on, so that not every comparison meets the same accounts.
+        let own = except
+            .chars()
+            .next()
+            .and_then(|digit| keys::ID_DIGITS.find(digit));
+        let (before, after) = keys::ID_DIGITS.split_at(own.map_or(0, |own| own + 1));
+        for digit in after.chars().chain(before.chars()) {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(keys::INDEX_2)
+                .key_condition_expression("index2pk = :digit")
+                .expression_attribute_values(":digit", text(keys::connected_partition(digit)))
+                // The tokens with the longest life are those that worked last.
+                .scan_index_forward(false)
+                .limit(20)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("Query", &error))?;
+            let working = output
+                .items()
+                .iter()
+                .filter_map(|item| read(item, now))
+                .filter(|account| {
+                    account.status == Status::Active
+                        && account.token_suspect_since.is_none()
+                        && account.id != except
+                });
+            found.extend(working.map(|account| account.id));
+            if found.len() >= most {
+                break;
+            }
+        }
+        found.truncate(most);
+        Ok(found)
+    }
+}
+
+fn read(item: &Item, now: Timestamp) -> Option<ConnectedAccount> {
+    let time = |attribute| {
+        milliseconds(item, attribute).and_then(|time| Timestamp::from_millisecond(time).ok())
+    };
+    let stored_status = Status::parse(&string(item, "status")?)?;
+    let token_expires_at = time("tokenExpiresMs")?;
+    Some(ConnectedAccount {
+        id: string(item, "id")?,
+        status: stored_status.at(now, Some(token_expires_at), time("rateBlockedMs")),
+        stored_status,
+        token_expires_at,
+        next_refresh_at: time("nextRefreshMs"),
+        token_suspect_since: time("suspectMs"),
+    })
+}
