@@ -1,6 +1,7 @@
 //! Journeys across functions: one binary, one module a subject.
 
 mod aws_faults;
+mod coverage;
 mod crash;
 mod events;
 mod journey;

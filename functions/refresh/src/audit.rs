@@ -25,8 +25,6 @@ use crate::{current, pages};
 const MOST_COMPARED: usize = 4_000;
 /// So many accounts are brought in order by one task; it is queued again for the rest.
 const MOST_CHANGED: usize = 200;
-/// Longer prefixes are not split any further: ids are random, so nobody has that many accounts.
-const LONGEST_PREFIX: usize = 6;
 
 /// What an audit found.
 #[derive(Debug, Default)]
@@ -53,13 +51,13 @@ pub(crate) async fn audit(app: &Arc<App>, prefix: &str) -> Result<(), TaskError>
         .schedules
         .list(Kind::Sync, prefix, MOST_COMPARED)
         .await?;
-    let (Some(refreshes), Some(syncs)) = (refreshes, syncs) else {
+    let accounts = app
+        .table
+        .connected_accounts(prefix, MOST_COMPARED, now)
+        .await?;
+    let (Some(refreshes), Some(syncs), Some(accounts)) = (refreshes, syncs, accounts) else {
         return split(app, prefix).await;
     };
-    let accounts = app.table.connected_accounts(prefix, now).await?;
-    if accounts.len() > MOST_COMPARED && prefix.len() < LONGEST_PREFIX {
-        return split(app, prefix).await;
-    }
     let mut findings = Findings::default();
     for found in &accounts {
         findings.count(found, now);

@@ -26,45 +26,68 @@ pub struct ConnectedAccount {
 }
 
 impl Table {
-    /// The connected accounts whose id begins with `prefix`, soonest expiry first within each first digit.
+    /// The connected accounts whose id begins with `prefix`; `None` when there are more than `most`.
     pub async fn connected_accounts(
         &self,
         prefix: &str,
+        most: usize,
         now: Timestamp,
-    ) -> Result<Vec<ConnectedAccount>, AwsError> {
+    ) -> Result<Option<Vec<ConnectedAccount>>, AwsError> {
         let mut accounts = Vec::new();
-        let first = prefix.chars().next();
-        for digit in keys::ID_DIGITS
-            .chars()
-            .filter(|digit| first.is_none_or(|first| first == *digit))
-        {
-            let mut start = None;
-            loop {
-                let mut query = self
-                    .client
-                    .query()
-                    .table_name(&self.name)
-                    .index_name(keys::INDEX_2)
-                    .key_condition_expression("index2pk = :digit")
-                    .expression_attribute_values(":digit", text(keys::connected_partition(digit)))
-                    .set_exclusive_start_key(start);
-                if prefix.len() > 1 {
-                    query = query
-                        .filter_expression("begins_with(id, :prefix)")
-                        .expression_attribute_values(":prefix", text(prefix));
-                }
-                let output = query
-                    .send()
-                    .await
-                    .map_err(|error| AwsError::new("Query", &error))?;
-                accounts.extend(output.items().iter().filter_map(|item| read(item, now)));
-                start = output.last_evaluated_key;
-                if start.is_none() {
-                    break;
-                }
+        let mut start = None;
+        loop {
+            let (items, next) = match prefix.chars().next() {
+                None => self.scan_connected(start).await?,
+                Some(digit) => self.query_connected(digit, prefix, start).await?,
+            };
+            accounts.extend(items.iter().filter_map(|item| read(item, now)));
+            if accounts.len() > most {
+                return Ok(None);
+            }
+            start = next;
+            if start.is_none() {
+                return Ok(Some(accounts));
             }
         }
-        Ok(accounts)
+    }
+
+    /// A page of all of them: one call for a few thousand accounts, where asking for each digit would be sixteen.
+    async fn scan_connected(
+        &self,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), AwsError> {
+        let output = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .index_name(keys::INDEX_2)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Scan", &error))?;
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
+    }
+
+    async fn query_connected(
+        &self,
+        digit: char,
+        prefix: &str,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), AwsError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(keys::INDEX_2)
+            .key_condition_expression("index2pk = :digit")
+            .filter_expression("begins_with(id, :prefix)")
+            .expression_attribute_values(":digit", text(keys::connected_partition(digit)))
+            .expression_attribute_values(":prefix", text(prefix))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Query", &error))?;
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
     }
 
     /// Up to `most` accounts that worked when they were looked at last, but for `except`: for a comparison.
