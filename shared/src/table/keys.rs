@@ -10,6 +10,7 @@
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | | |
 //! | vault page | `VAULT#page` | `PAGE` | | |
 //! | vault's open pages | `VAULT` | `OPEN` | | |
+//! | vault's writes | `VAULT` | `WRITES` | | |
 //!
 //! Times in keys have a fixed width (RFC 3339, UTC, milliseconds), so that text order is time order. What came from
 //! outside stands in a key only as a hash, as digits, or after a separator that ends the key.
@@ -131,6 +132,11 @@ pub fn vault_page(page: &str) -> Key {
 /// The record that names the vault's open pages.
 pub fn vault_open_pages() -> Key {
     Key::new("VAULT".into(), "OPEN")
+}
+
+/// The record by which all writes of the vault take turns.
+pub fn vault_writes() -> Key {
+    Key::new("VAULT".into(), "WRITES")
 }
 
 /// Partition of the first index with a company's accounts.
