@@ -59,6 +59,15 @@ pub(crate) async fn refresh(
             .put_refresh(id, connection_generation, planned.max(now))
             .await?);
     }
+    if let Some(until) = page_spent_until(app, &account)
+        .await?
+        .filter(|until| *until < entry.expires_at)
+    {
+        return Ok(app
+            .schedules
+            .put_refresh(id, connection_generation, until)
+            .await?);
+    }
     match app
         .graph
         .for_login(account.login)
@@ -74,6 +83,18 @@ pub(crate) async fn refresh(
                 .await?)
         }
         Err(error) => note_failure(app, &account, &error, entry.expires_at).await,
+    }
+}
+
+/// Until when the account's page takes no refresh. Asked before Instagram is: what it gives out must be stored.
+async fn page_spent_until(app: &App, account: &Account) -> Result<Option<Timestamp>, VaultError> {
+    let Some(page) = &account.token_page else {
+        return Ok(None);
+    };
+    match app.vault.room_for_write(page).await {
+        Ok(()) => Ok(None),
+        Err(VaultError::Spent(until)) => Ok(Some(until)),
+        Err(error) => Err(error),
     }
 }
 
