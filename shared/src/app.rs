@@ -53,7 +53,12 @@ impl App {
         let table = Table::new(aws.dynamodb, config.aws.table.clone());
         Ok(Arc::new(Self {
             graph,
-            vault: Vault::new(aws.secrets.clone(), table.clone(), config.vault.clone()),
+            vault: Vault::new(
+                aws.secrets.clone(),
+                table.clone(),
+                config.vault.clone(),
+                clock.clone(),
+            ),
             schedules: Schedules::new(aws.scheduler, &config.aws),
             queue: Queue::new(aws.sqs, config.aws.queue_url.clone()),
             app_secrets: AppSecretsSource::new(aws.secrets, config.aws.app_secret_id.clone()),

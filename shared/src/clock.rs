@@ -43,6 +43,28 @@ impl Clock {
             _ => tokio::time::sleep(duration).await,
         }
     }
+
+    /// Waits for a moment. A stopped clock is turned to it, if it lies ahead: as in a simulation by events, time passes
+    /// because somebody waits for it. It passes one millisecond at a turn of the runtime, so that others get their turns
+    /// in between, and so that of several who wait the one with the earliest moment goes on first.
+    pub async fn sleep_until(&self, moment: Timestamp) {
+        let moment = moment.as_millisecond();
+        match self {
+            Clock::Manual(manual) if !manual.running => loop {
+                let now = manual.milliseconds();
+                tokio::task::yield_now().await;
+                if now >= moment {
+                    return;
+                }
+                manual.milliseconds.fetch_max(now + 1, Ordering::SeqCst);
+            },
+            _ => {
+                let left = moment.saturating_sub(self.now().as_millisecond());
+                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+                tokio::time::sleep(left).await;
+            }
+        }
+    }
 }
 
 impl ManualClock {
@@ -107,6 +129,40 @@ mod tests {
         assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
         manual.advance(SignedDuration::from_hours(24 * 180));
         assert_eq!(clock.now().to_string(), "1970-06-30T00:00:00Z");
+    }
+
+    #[tokio::test]
+    async fn a_stopped_clock_is_turned_by_those_who_wait_the_earliest_first() {
+        let manual = ManualClock::stopped_at(Timestamp::UNIX_EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let woken = std::sync::Mutex::new(Vec::new());
+        let wait = async |milliseconds: i64| {
+            let moment = Timestamp::from_millisecond(milliseconds).unwrap();
+            clock.sleep_until(moment).await;
+            woken
+                .lock()
+                .unwrap()
+                .push((milliseconds, manual.milliseconds()));
+        };
+        futures_util::future::join3(wait(200), wait(40), wait(-5)).await;
+        let woken = woken.into_inner().unwrap();
+        let order: Vec<i64> = woken.iter().map(|(moment, _)| *moment).collect();
+        assert_eq!(order, [-5, 40, 200]);
+        for (moment, at) in woken {
+            assert!((moment..moment.max(0) + 3).contains(&at), "{moment}: {at}");
+        }
+        assert_eq!(manual.milliseconds(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_running_clock_waits_and_is_not_turned() {
+        let manual = ManualClock::running_ahead_by(SignedDuration::from_hours(1));
+        let clock = Clock::Manual(manual.clone());
+        let moment = clock.now() + SignedDuration::from_millis(20);
+        clock.sleep_until(moment).await;
+        assert!(clock.now() >= moment);
+        assert_eq!(manual.ahead(), SignedDuration::from_hours(1));
+        Clock::System.sleep_until(Timestamp::UNIX_EPOCH).await;
     }
 
     #[test]

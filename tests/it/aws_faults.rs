@@ -217,7 +217,7 @@ async fn h08_a_vault_that_does_not_answer_is_no_reason_to_reconnect() {
     for (status, code) in [
         (400, "AccessDeniedException"),
         (400, "DecryptionFailure"),
-        (400, "ResourceNotFoundException"),
+        (400, "ThrottlingException"),
     ] {
         let kind = FaultKind::Error {
             status,

@@ -26,15 +26,12 @@ async fn coverage(journey: &Journey, caller: Caller) -> Value {
     let reply = journey.call(&journey.worker, call).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let answer = reply.json();
-    let waiting: u64 = answer["waiting"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|waiting| waiting["accounts"].as_u64().unwrap())
-        .sum();
+    let count = |value: &Value| value.as_u64().expect("a count");
+    let waiting = answer["waiting"].as_array().expect("a list");
+    let waiting: u64 = waiting.iter().map(|some| count(&some["accounts"])).sum();
     assert_eq!(
-        answer["connected"].as_u64().unwrap(),
-        answer["scheduled"].as_u64().unwrap() + answer["unscheduled"].as_u64().unwrap() + waiting,
+        count(&answer["connected"]),
+        count(&answer["scheduled"]) + count(&answer["unscheduled"]) + waiting,
         "the counts add up: {answer}"
     );
     answer
@@ -87,7 +84,7 @@ async fn coverage_is_of_the_callers_company_and_says_when_it_was_audited() {
     let journey = audited().await;
     assert_eq!(coverage(&journey, ANN).await["auditedAt"], Value::Null);
     journey.connected(ANN, "corner.bakery").await;
-    journey.connected(BOB, "studio.lumen").await;
+    journey.connected(BOB, "city.museum").await;
     journey.world.advance(HOUR, &journey.worker).await;
     let answer = coverage(&journey, ANN).await;
     assert_eq!(

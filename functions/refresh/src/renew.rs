@@ -96,6 +96,11 @@ async fn renew_alone(
         // Somebody else may get the lease while Instagram thinks.
         return Ok(Renewal::Taken(lease.until));
     }
+    if asker == Asker::Schedule
+        && let Some(until) = page_spent_until(app, &account, &entry).await?
+    {
+        return Ok(Renewal::Postponed(until));
+    }
     let graph = app.graph.for_login(account.login);
     let token = match graph.refresh(&entry.token).await {
         Ok(answered) => answered.value,
@@ -118,6 +123,23 @@ async fn renew_alone(
         plan(app, account).await;
     }
     Ok(renewal)
+}
+
+/// Until when the account's page takes no further write, where the token lives that long. Asked before Instagram is:
+/// what Instagram gives out must be stored.
+async fn page_spent_until(
+    app: &App,
+    account: &Account,
+    entry: &Entry,
+) -> Result<Option<Timestamp>, VaultError> {
+    let Some(page) = &account.token_page else {
+        return Ok(None);
+    };
+    match app.vault.room_for_write(page).await {
+        Ok(()) => Ok(None),
+        Err(VaultError::Spent(until)) => Ok(Some(until).filter(|until| *until < entry.expires_at)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Moves the schedule to what the record says. The token is safe by then, so that a schedule which cannot be moved is no

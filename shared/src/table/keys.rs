@@ -12,6 +12,7 @@
 //! | vault page | `VAULT#page` | `PAGE` | | |
 //! | vault's open pages | `VAULT` | `OPEN` | | |
 //! | last audit | `AUDIT` | `LAST` | | |
+//! | vault's writes | `VAULT` | `WRITES` | | |
 //!
 //! Times in keys have a fixed width (RFC 3339, UTC, milliseconds), so that text order is time order. What came from
 //! outside stands in a key only as a hash, as digits, or after a separator that ends the key.
@@ -154,6 +155,11 @@ pub fn vault_open_pages() -> Key {
 /// When the last audit began, and where the next one goes on.
 pub fn last_audit() -> Key {
     Key::new("AUDIT".into(), "LAST")
+}
+
+/// The record by which all writes of the vault take turns.
+pub fn vault_writes() -> Key {
+    Key::new("VAULT".into(), "WRITES")
 }
 
 /// Partition of the first index with a company's accounts.

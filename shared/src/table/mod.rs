@@ -145,7 +145,7 @@ const PASSING: &[&str] = &[
     "ProvisionedThroughputExceeded",
 ];
 
-const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+pub(crate) const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
 fn positions(codes: &[String], wanted: &str) -> Vec<usize> {
     codes

@@ -7,25 +7,34 @@
 //!
 //! An entry's generation is its fence: it only rises. A cached page is good for an account when its entry is at least
 //! as new as the account's record says, so a warm function reads a token without any call.
+//!
+//! `page` is what a secret holds, `pages` the records and which pages take new accounts, `write` the one way to change
+//! a page, `budget` how often that may happen, `heal` what the audit does for pages that nobody writes.
 
+mod budget;
+mod heal;
 mod page;
+mod pages;
+mod write;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use aws_sdk_secretsmanager::Client;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::aws::{AwsError, is_code};
+use crate::clock::Clock;
 use crate::config::VaultConfig;
 use crate::secret::AccessToken;
-use crate::table::{Condition, Table, Transaction, keys, number, text, to_item};
+use crate::table::{Table, keys};
+pub use heal::Healed;
 pub use page::Entry;
-use page::{Page, ROOM_UNTIL_BYTES};
+use page::Page;
+use pages::{OpenPages, PageRecord};
+pub use write::{Change, Written};
 
 /// Access to tokens.
 #[derive(Clone)]
@@ -33,6 +42,7 @@ pub struct Vault {
     secrets: Client,
     table: Table,
     config: VaultConfig,
+    clock: Clock,
     cache: Arc<Mutex<HashMap<String, Arc<Cached>>>>,
 }
 
@@ -42,43 +52,24 @@ struct Cached {
     page: Page,
 }
 
-/// A page's record in the table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageRecord {
-    /// The version that counts.
-    version_id: String,
-    /// How many entries it holds.
-    entries: usize,
-    /// How many bytes its secret has.
-    bytes: usize,
-    /// When it was written.
-    updated_at: Timestamp,
-}
-
-/// The pages over which new accounts are dealt.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OpenPages {
-    pages: Vec<String>,
-    /// The number of the next page that is opened.
-    next: u64,
-}
-
 /// Why the vault did not do what was asked.
 #[derive(Clone, Debug)]
 pub enum VaultError {
     /// AWS did not answer, or refused: try again; nothing was changed.
     Unavailable(AwsError),
-    /// The page has no entry for the account, or an older one than its record says: the account must be connected
-    /// again.
+    /// There is no token for the account: its page has no entry for it, or an older one than its record says, or the
+    /// page's secret or the version that counts is gone. A secret that is marked for deletion is as good as gone, since
+    /// Secrets Manager hands out nothing of it. The account must be connected again.
     Missing,
     /// The page cannot be read: an operator must look.
     Damaged,
-    /// Others kept changing the page: try again; nothing was changed.
+    /// Others kept changing the page, or the next ten seconds of the Region's writes are taken: try again; nothing was
+    /// changed.
     Busy,
     /// Tokens have grown so much that the page's do not fit a secret any more: an operator must look.
     Full,
+    /// The page has been written so often that a refresh has to wait until then.
+    Spent(Timestamp),
 }
 
 impl fmt::Display for VaultError {
@@ -87,9 +78,15 @@ impl fmt::Display for VaultError {
             Self::Unavailable(error) => write!(formatter, "the vault is not available: {error}"),
             Self::Missing => formatter.write_str("the vault holds no token for the account"),
             Self::Damaged => formatter.write_str("a page of the vault cannot be read"),
-            Self::Busy => formatter.write_str("others kept changing the page of the vault"),
+            Self::Busy => formatter.write_str("too many others are writing to the vault"),
             Self::Full => {
                 formatter.write_str("the tokens of a page of the vault do not fit a secret")
+            }
+            Self::Spent(until) => {
+                write!(
+                    formatter,
+                    "a page of the vault takes no refresh until {until}"
+                )
             }
         }
     }
@@ -103,35 +100,21 @@ impl From<AwsError> for VaultError {
     }
 }
 
-/// What a change does to a page.
-pub enum Change<'a> {
-    /// Sets an account's entry, unless the page holds a newer one.
-    Set(&'a str, Entry),
-    /// Removes an account's entry.
-    Remove(&'a str),
+impl VaultError {
+    /// Whether the page itself is what fails, so that only another page can take the account's token.
+    pub fn is_of_page(&self) -> bool {
+        matches!(self, Self::Missing | Self::Damaged | Self::Full)
+    }
 }
-
-/// How a change ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// Page and records were changed together.
-    Yes,
-    /// Nothing was changed: the conditions of the given records at these positions did not hold.
-    Refused(Vec<usize>),
-    /// Nothing was changed: the page holds a token of this generation or a newer one.
-    Outdated,
-}
-
-/// How often a change starts again from a winner's version.
-const WRITE_TRIES: u32 = 12;
 
 impl Vault {
     /// A vault without anything cached; no call is made.
-    pub fn new(secrets: Client, table: Table, config: VaultConfig) -> Self {
+    pub fn new(secrets: Client, table: Table, config: VaultConfig, clock: Clock) -> Self {
         Self {
             secrets,
             table,
             config,
+            clock,
             cache: Arc::default(),
         }
     }
@@ -162,120 +145,25 @@ impl Vault {
         good(&cached).ok_or(VaultError::Missing)
     }
 
-    /// A page for an account that has none: one of the open pages, a new one where all of them are full.
-    pub async fn page_for(&self, account: &str) -> Result<String, VaultError> {
-        for attempt in 0..WRITE_TRIES {
-            let open = self.open_pages().await?;
-            let start = usize::from(
-                ring::digest::digest(&ring::digest::SHA256, account.as_bytes()).as_ref()[0],
-            );
-            for offset in 0..open.pages.len() {
-                let page = &open.pages[(start + offset) % open.pages.len()];
-                let record = self.page_record(page).await?;
-                let has_room = record.is_none_or(|record| {
-                    record.entries < self.config.page_size && record.bytes < ROOM_UNTIL_BYTES
-                });
-                if has_room {
-                    return Ok(page.clone());
-                }
-            }
-            self.open_more(Some(&open)).await?;
-            pause(attempt).await;
-        }
-        Err(VaultError::Busy)
-    }
-
-    /// Changes a page and the records that belong to the change: all or nothing.
-    pub async fn write(
-        &self,
-        page: &str,
-        change: Change<'_>,
-        records: Vec<TransactWriteItem>,
-        now: Timestamp,
-    ) -> Result<Written, VaultError> {
-        for attempt in 0..WRITE_TRIES {
-            let record = self.page_record(page).await?;
-            let mut content = match &record {
-                Some(record) => self.load(page, &record.version_id).await?.page.clone(),
-                None => Page::default(),
-            };
-            match &change {
-                Change::Set(account, entry) => {
-                    if content
-                        .get(account)
-                        .is_some_and(|old| old.generation >= entry.generation)
-                    {
-                        return Ok(Written::Outdated);
-                    }
-                    content.set(account, entry.clone());
-                }
-                // An entry that is gone already leaves the page as it is; only the records change.
-                Change::Remove(account) => {
-                    if !content.remove(account) {
-                        return Ok(match self.table.transact(records).await? {
-                            Transaction::Written => Written::Yes,
-                            Transaction::Refused(positions) => Written::Refused(positions),
-                        });
-                    }
-                }
-            }
-            let value = content.to_text();
-            if value.len() > page::MOST_BYTES {
-                return Err(VaultError::Full);
-            }
-            let version = self.put_version(page, &value).await?;
-            let new_record = PageRecord {
-                version_id: version.clone(),
-                entries: content.len(),
-                bytes: value.len(),
-                updated_at: now,
-            };
-            let condition = match &record {
-                None => Condition::is_new(),
-                Some(record) => Condition::equals("versionId", text(&record.version_id)),
-            };
-            let item = to_item(keys::vault_page(page), &new_record)?;
-            let mut items = vec![self.table.put_write(item, condition)?];
-            items.extend(records.iter().cloned());
-            match self.table.transact(items).await? {
-                Transaction::Written => {
-                    self.keep(
-                        page,
-                        Cached {
-                            version,
-                            page: content,
-                        },
-                    );
-                    return Ok(Written::Yes);
-                }
-                Transaction::Refused(positions) if !positions.contains(&0) => {
-                    return Ok(Written::Refused(
-                        positions.iter().map(|position| position - 1).collect(),
-                    ));
-                }
-                Transaction::Refused(_) => pause(attempt).await,
-            }
-        }
-        Err(VaultError::Busy)
-    }
-
-    /// Whether Secrets Manager answers for a page; without pages there is nothing to ask.
+    /// Whether Secrets Manager answers for one of the open pages; without pages there is nothing to ask. A page that is
+    /// broken says nothing about the others, so only where all are there is no vault.
     pub async fn check(&self) -> Result<(), VaultError> {
-        let Some(open) = self
+        let open = self
             .table
             .get_record::<OpenPages>(keys::vault_open_pages())
-            .await?
-        else {
-            return Ok(());
-        };
-        let Some(page) = open.pages.first() else {
-            return Ok(());
-        };
-        // An open page has no secret before its first account.
-        let Some(record) = self.page_record(page).await? else {
-            return Ok(());
-        };
-        self.fetch(page, &record.version_id).await.map(|_| ())
+            .await?;
+        let mut outcome = Ok(());
+        for page in open.map(|open| open.pages).unwrap_or_default() {
+            // An open page has no secret before its first account.
+            let Some(record) = self.page_record(&page).await? else {
+                continue;
+            };
+            match self.fetch(&page, &record.version_id).await {
+                Err(error) if error.is_of_page() => outcome = Err(error),
+                answered => return answered.map(|_| ()),
+            }
+        }
+        outcome
     }
 
     fn secret_name(&self, page: &str) -> String {
@@ -321,94 +209,28 @@ impl Vault {
     }
 
     async fn fetch(&self, page: &str, version: &str) -> Result<Page, VaultError> {
-        let output = self
+        let result = self
             .secrets
             .get_secret_value()
             .secret_id(self.secret_name(page))
             .version_id(version)
             .send()
-            .await
-            .map_err(|error| AwsError::new("GetSecretValue", &error))?;
+            .await;
+        let output = match result {
+            Ok(output) => output,
+            Err(error) if GONE.iter().any(|code| is_code(&error, code)) => {
+                return Err(VaultError::Missing);
+            }
+            Err(error) => return Err(AwsError::new("GetSecretValue", &error).into()),
+        };
         output
             .secret_string
             .as_deref()
             .and_then(Page::parse)
             .ok_or(VaultError::Damaged)
     }
-
-    /// Stores the content as a new version, which nobody reads until the page's record names it.
-    async fn put_version(&self, page: &str, value: &str) -> Result<String, VaultError> {
-        let version = uuid::Uuid::new_v4().to_string();
-        let name = self.secret_name(page);
-        let put = || {
-            self.secrets
-                .put_secret_value()
-                .secret_id(&name)
-                .client_request_token(&version)
-                .secret_string(value)
-                .send()
-        };
-        match put().await {
-            Ok(_) => Ok(version),
-            // The first write of a page, whose secret may not exist yet when its opener died half-way.
-            Err(error) if is_code(&error, "ResourceNotFoundException") => {
-                self.create_secret(page).await?;
-                put()
-                    .await
-                    .map_err(|error| AwsError::new("PutSecretValue", &error))?;
-                Ok(version)
-            }
-            Err(error) => Err(AwsError::new("PutSecretValue", &error).into()),
-        }
-    }
-
-    async fn create_secret(&self, page: &str) -> Result<(), AwsError> {
-        let result = self
-            .secrets
-            .create_secret()
-            .name(self.secret_name(page))
-            .description("Access tokens of connected Instagram accounts: a page of the vault")
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) if is_code(&error, "ResourceExistsException") => Ok(()),
-            Err(error) => Err(AwsError::new("CreateSecret", &error)),
-        }
-    }
-
-    async fn open_pages(&self) -> Result<OpenPages, AwsError> {
-        loop {
-            match self
-                .table
-                .get_record::<OpenPages>(keys::vault_open_pages())
-                .await?
-            {
-                Some(open) => return Ok(open),
-                None => self.open_more(None).await?,
-            }
-        }
-    }
-
-    /// Replaces the open pages by as many new ones, where nobody else just did.
-    async fn open_more(&self, old: Option<&OpenPages>) -> Result<(), AwsError> {
-        let first = old.map_or(1, |old| old.next);
-        let next = first + self.config.open_pages as u64;
-        let pages = (first..next)
-            .map(|page| format!("page-{page:06}"))
-            .collect();
-        let condition = match old {
-            None => Condition::is_new(),
-            Some(old) => Condition::equals("next", number(old.next)),
-        };
-        let item = to_item(keys::vault_open_pages(), &OpenPages { pages, next })?;
-        self.table.put_if(item, condition).await.map(|_| ())
-    }
 }
 
-/// Full jitter between tries, so that writers of one page do not keep meeting.
-async fn pause(attempt: u32) {
-    let most = 20u64 << attempt.min(6);
-    let milliseconds = getrandom::u64().unwrap_or(most) % most;
-    tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
-}
+/// What Secrets Manager says of a secret or version that is not there, and of a secret that is marked for deletion.
+const GONE: &[&str] = &["ResourceNotFoundException", MARKED_FOR_DELETION];
+const MARKED_FOR_DELETION: &str = "InvalidRequestException";
