@@ -93,7 +93,19 @@ async function load(more) {
   rendered = source;
   byId("no-accounts").hidden = shown.length > 0;
   byId("more").hidden = !next;
+  await loadCoverage(mine);
   await loadActivity(mine);
+}
+
+async function loadCoverage(mine) {
+  const coverage = await call("GET", "/health/coverage");
+  if (mine !== round) return;
+  const waiting = coverage.waiting.reduce((sum, some) => sum + some.accounts, 0);
+  const parts = [coverage.scheduled + (coverage.scheduled === 1 ? " renews itself" : " renew themselves")];
+  if (waiting) parts.push(waiting + (waiting === 1 ? " waits" : " wait") + " for you");
+  if (coverage.unscheduled) parts.push(coverage.unscheduled + " will be planned within the hour");
+  byId("coverage").textContent = "Connected: " + coverage.connected + ". " + parts.join(", ") + ".";
+  byId("coverage").hidden = coverage.connected === 0;
 }
 
 async function loadActivity(mine) {
@@ -130,15 +142,18 @@ const STATUS = {
   error: "In trouble",
 };
 
+// What becomes of the token, in words.
 function expiry(account) {
   if (!account.tokenExpiresAt || account.tokenStatus === "revoked") return { text: "none", warning: false };
   const days = Math.floor((new Date(account.tokenExpiresAt) - now()) / 86400000);
   const date = day(account.tokenExpiresAt);
-  if (days < 0) return { text: "expired on " + date, warning: true };
+  if (days < 0 || account.tokenStatus === "expired") return { text: "ended; connect again", warning: true };
   const left = days === 0 ? "today" : days === 1 ? "in 1 day" : "in " + days + " days";
-  if (days <= 10) return { text: "expires " + left + ", on " + date, warning: true };
-  const renewal = new Date(new Date(account.tokenExpiresAt) - 10 * 86400000);
-  return { text: "renews itself by " + day(renewal) + ", expires on " + date, warning: false };
+  const end = days <= 10 ? "runs out " + left + ", on " + date : "good until " + date;
+  if (!account.nextRefreshAt) return { text: "is not planned to be renewed, " + end, warning: true };
+  const next = day(account.nextRefreshAt);
+  if (account.lastTokenRefreshError) return { text: "could not be renewed, is tried again on " + next + ", " + end, warning: true };
+  return { text: "renews itself on " + next + ", " + end, warning: false };
 }
 
 // Every text of Instagram's is set as text: a name with markup in it stays a name.
@@ -179,6 +194,12 @@ function card(account) {
     tell("Syncing…");
     await call("POST", path + "/sync");
     tell("Synced " + name + ".");
+    await load();
+  });
+  button(".renew", Boolean(account.nextRefreshAt), "Renew the token of", async () => {
+    tell("Renewing…");
+    const renewed = await call("POST", path + "/refresh");
+    tell(name + " is good until " + day(renewed.tokenExpiresAt) + ".");
     await load();
   });
   button(".again", account.status !== "active" && account.status !== "rate_limited", "Connect again:", connect);
