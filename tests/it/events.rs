@@ -49,7 +49,9 @@ fn accounts_function(world: &World) -> Function {
 }
 
 fn refresh_function(world: &World) -> Function {
-    Function::new(world.app("refresh")).with_tasks(refresh::handle)
+    Function::new(world.app("refresh"))
+        .with_routes(refresh::routes())
+        .with_tasks(refresh::handle)
 }
 
 /// The function's answer, after a look that no secret stands in it or anywhere else.
@@ -355,6 +357,37 @@ async fn refresh_account_tasks() {
     assert_eq!(account.last_sync_at, Some(world.now()));
     assert_eq!(account.last_token_refresh_at, Some(world.now()));
     assert_eq!(account.token_generation, 2);
+    let audit = world.app("refresh").table.last_audit().await.unwrap();
+    assert_eq!(audit.unwrap().began_at(), world.now());
+}
+
+#[tokio::test]
+async fn refresh_refresh_account() {
+    let world = World::start().await;
+    let function = refresh_function(&world);
+    let event = sample("refresh-refresh-account");
+    let reply = send(&world, &function, &event).await;
+    assert_problem(&reply, 404, "account_not_found");
+    let id = connected_account(&world).await;
+    world.clock.advance(SignedDuration::from_hours(25));
+    let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_is_the_account(&reply.json(), &id);
+    assert_eq!(
+        reply.json()["lastTokenRefreshAt"],
+        Value::from(world.now().to_string())
+    );
+}
+
+#[tokio::test]
+async fn refresh_get_coverage() {
+    let world = World::start().await;
+    connected_account(&world).await;
+    let function = refresh_function(&world);
+    let reply = send(&world, &function, &sample("refresh-get-coverage")).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["connected"], 1);
+    assert_eq!(reply.json()["scheduled"], 1);
 }
 
 #[test]
