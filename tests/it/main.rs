@@ -9,3 +9,4 @@ mod races;
 mod routes;
 mod structure;
 mod tasks;
+mod vault;
