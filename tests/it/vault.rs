@@ -693,7 +693,7 @@ async fn h08_an_account_of_a_broken_page_can_be_disconnected_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_page_whose_tokens_have_grown_too_long_takes_no_more_and_its_account_goes_to_another() {
+async fn h08_a_page_whose_tokens_have_grown_too_long_loses_its_account_to_another() {
     let journey = Journey::start().await;
     let world = &journey.world;
     let id = journey.connected(ANN, "corner.bakery").await;
