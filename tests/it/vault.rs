@@ -164,7 +164,7 @@ async fn two_writers_of_one_page_lose_no_write_and_the_loser_goes_on_from_the_wi
     let world = World::start().await;
     let (first, second) = (vault(&world), vault(&world));
     set(&world, &first, PAGE, "settled", 1).await;
-    for round in 1..=20 {
+    for round in 1..=23 {
         // Both have put a version before either moves the record.
         let slow = Fault::on("dynamodb", "TransactWriteItems", FaultKind::Delay(20)).times(2);
         world.aws.add_fault(slow);
@@ -180,6 +180,9 @@ async fn two_writers_of_one_page_lose_no_write_and_the_loser_goes_on_from_the_wi
         let expected = expected.map(|(account, generation)| (account.to_owned(), generation));
         assert_eq!(stored(&world, PAGE).await, expected.into());
     }
+    // 47 writes made 70 versions, and the page's budget knows of each.
+    let spent = first.room_for_write(PAGE).await;
+    assert!(matches!(spent, Err(VaultError::Spent(_))), "{spent:?}");
 }
 
 /// What came of many writers of one page.
