@@ -10,3 +10,4 @@ mod races;
 mod routes;
 mod structure;
 mod tasks;
+mod vault;
