@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use arguments::Command;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     match arguments::parse(&given) {

@@ -5,6 +5,8 @@ use shared::account::Account;
 use shared::lambda::Function;
 use shared::table::accounts::AccountFilter;
 use world::gateway::{HttpCall, Reply};
+use world::resources::QUEUE;
+use world::sqs_event::BATCH_SIZE;
 use world::{Decision, World, WorldOptions};
 
 /// So many batches are in work at once, each in a sandbox of its own, as Lambda's event source mapping does it.
@@ -25,7 +27,7 @@ pub(crate) enum LoginEnd {
     /// With an account.
     Connected,
     /// With a page that says what to do, or with an error.
-    Refused(String),
+    Refused,
 }
 
 impl Stage {
@@ -56,7 +58,7 @@ impl Stage {
             .header("sec-fetch-site", "same-site");
         let begun = self.world.call(&self.connect, &begin).await?;
         let Some(url) = begun.json()["url"].as_str().map(str::to_owned) else {
-            return Ok(LoginEnd::Refused(begun.text()));
+            return Ok(LoginEnd::Refused);
         };
         let back = self.world.consent(&url, username, Decision::Allow).await;
         let query = back.query().unwrap_or_default();
@@ -70,15 +72,25 @@ impl Stage {
         let page = self.world.call(&self.callback, &call).await?;
         Ok(match has_account(&page) {
             true => LoginEnd::Connected,
-            false => LoginEnd::Refused(page.text()),
+            false => LoginEnd::Refused,
         })
     }
 
-    /// Hands over what waits on the queue, to all workers at once. Returns how many messages that were, repeated ones
-    /// counted again.
+    /// Hands over what waits on the queue, to as many workers at once as there are batches. Returns how many messages
+    /// that were, repeated ones counted again.
     pub(crate) async fn work(&self) -> usize {
-        let workers = self.workers.iter().map(|worker| self.world.drain(worker));
-        join_all(workers).await.iter().sum()
+        let queues = self.world.aws.queue_depths();
+        let waiting: usize = queues
+            .iter()
+            .filter(|queue| queue.name == QUEUE)
+            .map(|queue| queue.visible)
+            .sum();
+        let batches = waiting.div_ceil(usize::try_from(BATCH_SIZE).unwrap_or(1));
+        let workers = self.workers.iter().take(batches);
+        join_all(workers.map(|worker| self.world.drain(worker)))
+            .await
+            .iter()
+            .sum()
     }
 
     /// The stored records of a company's accounts.

@@ -20,7 +20,7 @@ use weather::{Sky, Weather};
 
 /// The clock goes in steps of this length: what became due in one is done at its end, by many workers at once. Real
 /// schedules too are up to a minute late, and real queues longer.
-pub(crate) const STEP_MS: i64 = 10 * 60_000;
+pub(crate) const STEP_MS: i64 = 60 * 60_000;
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
@@ -51,9 +51,13 @@ pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
     run.weather.put_on(&run.stage.world, run.sky);
     run.stage.world.aws.clear_calls();
     for day in 1..=options.days {
+        let t0 = Instant::now();
         run.pass_day().await?;
+        let t1 = Instant::now();
         run.check_day(day).await?;
+        let t2 = Instant::now();
         run.stage.world.aws.sweep_expired_items().await;
+        crate::say(&format!("day {day}: {:?} check {:?} sweep {:?}", t1 - t0, t2 - t1, t2.elapsed()));
     }
     let Run {
         tally,
@@ -110,19 +114,13 @@ impl Run {
                 .await?
             {
                 LoginEnd::Connected => self.people.connected(&person.username, now),
-                LoginEnd::Refused(_) => self.report.logins_refused += 1,
+                LoginEnd::Refused => self.report.logins_refused += 1,
             }
         }
         if !sky.schedules_stand_still {
             world.aws.fire_due_schedules().await;
         }
-        let waits = world.aws.queue_depths();
-        if waits
-            .iter()
-            .any(|queue| queue.visible > 0 && !queue.is_dead_letter_target)
-        {
-            self.report.delivered += self.stage.work().await;
-        }
+        self.report.delivered += self.stage.work().await;
         Ok(())
     }
 
