@@ -57,7 +57,12 @@ pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
         run.check_day(day).await?;
         let t2 = Instant::now();
         run.stage.world.aws.sweep_expired_items().await;
-        crate::say(&format!("day {day}: {:?} check {:?} sweep {:?}", t1 - t0, t2 - t1, t2.elapsed()));
+        crate::say(&format!(
+            "day {day}: {:?} check {:?} sweep {:?}",
+            t1 - t0,
+            t2 - t1,
+            t2.elapsed()
+        ));
     }
     let Run {
         tally,
