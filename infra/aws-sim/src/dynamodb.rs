@@ -113,6 +113,11 @@ impl DynamoDb {
             .collect()
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        let tables = self.database.table_stats().unwrap_or_default();
+        tables.iter().map(|table| table.size_bytes).sum()
+    }
+
     /// Every item of every table, as text.
     pub(crate) fn everything(&self) -> String {
         let mut everything = String::new();

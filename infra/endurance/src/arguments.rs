@@ -13,6 +13,10 @@ Usage: cargo run --profile endurance -p endurance -- COMMAND [FLAGS]
     --days N           180
     --page-size N      64: accounts to a page of the vault
     --seed N           1: what goes wrong, and when, comes from it
+  cost                 counts the calls and bytes of accounts in good weather, for pages of 1 and of 64, and computes from
+                       list prices what an account costs a month: the table of docs/cost.md
+    --accounts N       256
+    --seed N           1
   --help               prints this
 ";
 
@@ -23,6 +27,8 @@ pub(crate) enum Command {
     Help,
     /// Half a year.
     Days(DaysOptions),
+    /// What an account costs.
+    Cost(CostOptions),
 }
 
 /// What was asked of `days`.
@@ -49,6 +55,15 @@ impl Default for DaysOptions {
     }
 }
 
+/// What was asked of `cost`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CostOptions {
+    /// People who connect an account.
+    pub(crate) accounts: usize,
+    /// What ids are drawn from.
+    pub(crate) seed: u64,
+}
+
 /// Reads the arguments, without the program's name.
 ///
 /// # Errors
@@ -57,31 +72,64 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     let mut rest = arguments.iter();
     match rest.next().map(String::as_str) {
         None | Some("--help" | "-h") => Ok(Command::Help),
-        Some("days") => days(rest),
+        Some("days") => days(&flags(rest)?),
+        Some("cost") => cost(&flags(rest)?),
         Some(other) => Err(format!("`{other}` is not known here; --help lists what is")),
     }
 }
 
-fn days<'a>(mut rest: impl Iterator<Item = &'a String>) -> Result<Command, String> {
-    let mut options = DaysOptions::default();
+/// Flags with their values; none where help is wanted.
+fn flags<'a>(
+    mut rest: impl Iterator<Item = &'a String>,
+) -> Result<Option<Vec<(&'a str, &'a str)>>, String> {
+    let mut flags = Vec::new();
     while let Some(flag) = rest.next() {
         if matches!(flag.as_str(), "--help" | "-h") {
-            return Ok(Command::Help);
+            return Ok(None);
         }
         let value = rest.next().ok_or_else(|| format!("{flag} needs a value"))?;
-        match flag.as_str() {
+        flags.push((flag.as_str(), value.as_str()));
+    }
+    Ok(Some(flags))
+}
+
+fn days(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = DaysOptions::default();
+    for (flag, value) in flags {
+        match *flag {
             "--accounts" => options.accounts = number(flag, value)?,
             "--days" => options.days = number(flag, value)?,
             "--page-size" => options.page_size = number(flag, value)?,
             "--seed" => options.seed = number(flag, value)?,
-            _ => {
-                return Err(format!(
-                    "`{flag}` is not known to `days`; --help lists what is"
-                ));
-            }
+            _ => return Err(not_known(flag, "days")),
         }
     }
     Ok(Command::Days(options))
+}
+
+fn cost(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = CostOptions {
+        accounts: 256,
+        seed: 1,
+    };
+    for (flag, value) in flags {
+        match *flag {
+            "--accounts" => options.accounts = number(flag, value)?,
+            "--seed" => options.seed = number(flag, value)?,
+            _ => return Err(not_known(flag, "cost")),
+        }
+    }
+    Ok(Command::Cost(options))
+}
+
+fn not_known(flag: &str, command: &str) -> String {
+    format!("`{flag}` is not known to `{command}`; --help lists what is")
 }
 
 fn number<T: std::str::FromStr>(flag: &str, value: &str) -> Result<T, String> {

@@ -1,10 +1,11 @@
 //! Half a year of the functions in minutes: whether an account dies silently, and what one costs.
 //!
 //! The functions are the real ones; around them stand the embedded AWS, the simulated Instagram and a clock that is
-//! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year. `stage` is what they all play
-//! on, `tally` what they all count.
+//! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year, `cost` the bill. `stage` is what
+//! they all play on, `tally` what they all count.
 
 mod arguments;
+mod cost;
 mod days;
 mod random;
 mod stage;
@@ -26,6 +27,10 @@ async fn main() -> ExitCode {
         Ok(Command::Days(options)) => match days::run(&options).await {
             Ok(report) if report.is_good() => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
+            Err(error) => fail(&error, 1),
+        },
+        Ok(Command::Cost(options)) => match cost::run(&options).await {
+            Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
         Err(error) => fail(&error, 2),

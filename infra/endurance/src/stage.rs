@@ -18,6 +18,7 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     connect: Function,
     callback: Function,
+    accounts: Function,
     workers: Vec<Function>,
 }
 
@@ -38,6 +39,7 @@ impl Stage {
         Self {
             connect: Function::new(world.app("connect")).with_routes(connect::routes()),
             callback: Function::new(world.app("callback")).with_routes(callback::routes()),
+            accounts: Function::new(world.app("accounts")).with_routes(accounts::routes()),
             workers: std::iter::repeat_with(worker).take(WORKERS).collect(),
             world,
         }
@@ -74,6 +76,16 @@ impl Stage {
             true => LoginEnd::Connected,
             false => LoginEnd::Refused,
         })
+    }
+
+    /// A call of the API that looks at one account.
+    ///
+    /// # Errors
+    /// When the function fails as a whole.
+    pub(crate) async fn look_at(&self, company: &str, account: &str) -> Result<Reply, String> {
+        let call = HttpCall::get(&format!("/instagram/accounts/{account}"))
+            .as_user("user", company, "viewer");
+        self.world.call(&self.accounts, &call).await
     }
 
     /// Hands over what waits on the queue, to as many workers at once as there are batches. Returns how many messages

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use instagram_sim::Revocation;
 use jiff::SignedDuration;
-use world::{WorldOptions, logs};
+use world::WorldOptions;
 
 use crate::arguments::DaysOptions;
 use crate::stage::{LoginEnd, Stage};
@@ -20,9 +20,11 @@ use weather::{Sky, Weather};
 
 /// The clock goes in steps of this length: what became due in one is done at its end, by many workers at once. Real
 /// schedules too are up to a minute late, and real queues longer.
-pub(crate) const STEP_MS: i64 = 60 * 60_000;
+pub(crate) const STEP_MS: i64 = 15 * 60_000;
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
+/// DynamoDB drops what is past its time within days.
+const DAYS_BETWEEN_SWEEPS: i64 = 5;
 
 /// Lets the days pass.
 ///
@@ -51,18 +53,11 @@ pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
     run.weather.put_on(&run.stage.world, run.sky);
     run.stage.world.aws.clear_calls();
     for day in 1..=options.days {
-        let t0 = Instant::now();
         run.pass_day().await?;
-        let t1 = Instant::now();
         run.check_day(day).await?;
-        let t2 = Instant::now();
-        run.stage.world.aws.sweep_expired_items().await;
-        crate::say(&format!(
-            "day {day}: {:?} check {:?} sweep {:?}",
-            t1 - t0,
-            t2 - t1,
-            t2.elapsed()
-        ));
+        if day % DAYS_BETWEEN_SWEEPS == 0 {
+            run.stage.world.aws.sweep_expired_items().await;
+        }
     }
     let Run {
         tally,
@@ -132,13 +127,8 @@ impl Run {
     /// Counts the day's calls and looks whether every account lives or says why not.
     async fn check_day(&mut self, day: i64) -> Result<(), String> {
         let world = &self.stage.world;
-        let calls = world.instagram.calls();
-        world.instagram.clear_calls();
+        let calls = self.tally.take(world);
         self.people.note_evidence(&calls);
-        self.tally.add_graph(&calls);
-        self.tally.add_aws(world.aws.calls());
-        world.aws.clear_calls();
-        self.tally.add_logs(&logs::take());
         check::check_day(&self.stage, &mut self.people, &mut self.report, day).await
     }
 }

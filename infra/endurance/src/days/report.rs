@@ -173,7 +173,8 @@ impl Report {
         }
         say("");
         say("Calls of AWS, per account and day");
-        for ((service, operation), count) in &self.tally.aws {
+        for ((service, operation), counted) in &self.tally.aws {
+            let count = &counted.calls;
             let name = format!("{service} {operation}");
             say(&format!(
                 "  {name:<34}{count:>10}{:>12.4}",
