@@ -11,7 +11,7 @@ use world::{World, logs};
 pub(crate) struct Tally {
     /// Calls of Instagram by endpoint.
     pub(crate) graph: BTreeMap<String, u64>,
-    /// Refused or lost calls of Instagram, by what was wrong.
+    /// Calls of Instagram that were refused, lost or half answered, by what was wrong.
     pub(crate) graph_failures: BTreeMap<String, u64>,
     /// Calls of AWS by service and operation.
     pub(crate) aws: BTreeMap<(&'static str, String), Counted>,
@@ -46,7 +46,7 @@ impl Tally {
     fn add_graph(&mut self, calls: &[GraphCall]) {
         for call in calls {
             *self.graph.entry(call.endpoint.clone()).or_default() += 1;
-            if !(200..400).contains(&call.status) {
+            if !(200..400).contains(&call.status) || !call.faults.is_empty() {
                 let what = match call.faults.first() {
                     Some(fault) => fault.clone(),
                     None => format!("refused by Instagram with {}", call.status),

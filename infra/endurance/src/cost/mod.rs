@@ -5,6 +5,7 @@
 
 mod bill;
 mod prices;
+mod table;
 
 use instagram_sim::Person;
 use jiff::SignedDuration;
@@ -12,7 +13,6 @@ use shared::table::timeline::LIFETIME;
 use world::WorldOptions;
 
 use crate::arguments::CostOptions;
-use crate::say;
 use crate::stage::{LoginEnd, Stage};
 use crate::tally::Tally;
 use bill::Usage;
@@ -22,8 +22,6 @@ const COMPANY: &str = "company";
 const QUIET_DAYS: i64 = 40;
 /// Days in which each token is renewed once: its time comes 49 to 50 days after the connection.
 const RENEWAL_DAYS: i64 = 15;
-/// Every how many days a token is renewed.
-const DAYS_BETWEEN_RENEWALS: f64 = 49.5;
 /// Steps of a quiet day, so small that a batch rarely holds two tasks: how it is where accounts are few.
 const STEP: SignedDuration = SignedDuration::from_mins(5);
 const STEPS_A_DAY: i64 = 24 * 60 / 5;
@@ -48,7 +46,7 @@ pub(crate) async fn run(options: &CostOptions) -> Result<(), String> {
     for page_size in [1, 64] {
         counted.push(count(options, page_size).await?);
     }
-    print(options, &counted);
+    table::print(options, &counted);
     Ok(())
 }
 
@@ -137,100 +135,4 @@ async fn pass(stage: &Stage, steps: i64) {
         stage.world.aws.fire_due_schedules().await;
         stage.work().await;
     }
-}
-
-/// A month's work of an account.
-fn month(counted: &Counted) -> [(&'static str, Usage); 3] {
-    let renewals = prices::MONTH_DAYS / DAYS_BETWEEN_RENEWALS;
-    [
-        ("daily sync", counted.sync * prices::MONTH_DAYS),
-        ("renewal of the token", counted.renewal * renewals),
-        (
-            "100 API reads a day",
-            counted.read * (prices::READS_A_DAY * prices::MONTH_DAYS),
-        ),
-    ]
-}
-
-fn print(options: &CostOptions, counted: &[Counted]) {
-    say(&format!(
-        "Counted with {} accounts; put in:",
-        options.accounts
-    ));
-    for line in prices::listed() {
-        say(&format!("  {line}"));
-    }
-    for counted in counted {
-        print_one(counted);
-    }
-    say("");
-    say("For each deployment, whatever its accounts");
-    let app_secret = prices::dollars::SECRET_MONTH * 100.0;
-    let polls = prices::POLLS_A_MONTH * prices::dollars::QUEUE_REQUEST * 100.0;
-    say(&format!(
-        "  the app's secret                    {app_secret:>10.4} cents a month"
-    ));
-    say(&format!(
-        "  Lambda's waiting at the empty queue {polls:>10.4} cents a month"
-    ));
-}
-
-fn print_one(counted: &Counted) {
-    say("");
-    say(&format!(
-        "An account a month, pages of {}, US cents",
-        counted.page_size
-    ));
-    let secrets = counted.secrets * prices::dollars::SECRET_MONTH * 100.0;
-    let stored = counted.stored_bytes / 1e9 * prices::dollars::STORED_GB_MONTH * 100.0;
-    let mut total = secrets + stored;
-    say(&format!(
-        "  {:<24}{secrets:>10.4}  {:.4} secrets",
-        "its share of a secret", counted.secrets
-    ));
-    say(&format!(
-        "  {:<24}{stored:>10.4}  {:.0} bytes",
-        "its items in the table", counted.stored_bytes
-    ));
-    for (what, usage) in month(counted) {
-        total += usage.total_cents();
-        say(&format!(
-            "  {what:<24}{:>10.4}  {}",
-            usage.total_cents(),
-            shown(&usage)
-        ));
-        let parts = usage.cents().into_iter().filter(|(_, cents)| *cents > 0.0);
-        let parts: Vec<String> = parts
-            .map(|(service, cents)| format!("{service} {cents:.4}"))
-            .collect();
-        say(&format!("  {:<36}{}", "", parts.join(", ")));
-    }
-    say(&format!("  {:<24}{total:>10.4}", "together"));
-    let tasks = counted.sync.firings * prices::MONTH_DAYS;
-    let cold = tasks * (prices::dollars::SECRETS_CALL + prices::dollars::READ_UNIT) * 100.0;
-    say(&format!(
-        "  {:<24}{cold:>10.4}  more, if every task met a sandbox that has no page of the vault in its memory",
-        ""
-    ));
-    let connect = counted.connect;
-    say(&format!(
-        "  {:<24}{:>10.4}  {}",
-        "once: connecting",
-        connect.total_cents(),
-        shown(&connect)
-    ));
-}
-
-fn shown(usage: &Usage) -> String {
-    format!(
-        "{:.2} Graph calls, {:.1} write units, {:.1} read units, {:.2} calls of Secrets Manager, {:.1} of SQS, \
-         {:.1} invocations, {:.0} bytes of log",
-        usage.graph_calls.max(0.0),
-        usage.write_units.max(0.0),
-        usage.read_units.max(0.0),
-        usage.secrets_calls.max(0.0),
-        usage.queue_requests.max(0.0),
-        usage.invocations.max(0.0),
-        usage.log_bytes.max(0.0),
-    )
 }

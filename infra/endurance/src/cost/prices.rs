@@ -29,6 +29,8 @@ pub(crate) mod dollars {
 
 /// Days of a month.
 pub(crate) const MONTH_DAYS: f64 = 30.0;
+/// Every how many days a token is renewed.
+pub(crate) const DAYS_BETWEEN_RENEWALS: f64 = 49.5;
 /// API reads of an account a day.
 pub(crate) const READS_A_DAY: f64 = 100.0;
 /// Memory of a function, gigabytes.
@@ -46,61 +48,49 @@ pub(crate) const ITEM_OVERHEAD_BYTES: f64 = 100.0;
 /// Empty receives of Lambda's five pollers on one queue, a month: each waits 20 seconds.
 pub(crate) const POLLS_A_MONTH: f64 = 5.0 * 3.0 * 60.0 * 24.0 * MONTH_DAYS;
 
-/// The inputs as the report lists them.
-pub(crate) fn listed() -> Vec<String> {
-    let line = |what: &str, price: f64, per: &str| {
-        let text = format!("{what:<44} ${price} {per}");
-        text.trim_end().to_owned()
-    };
-    vec![
-        line(
-            "Secrets Manager, a secret and month",
-            dollars::SECRET_MONTH,
-            "",
-        ),
-        line(
-            "Secrets Manager, calls",
-            dollars::SECRETS_CALL * 1e4,
-            "per 10,000",
-        ),
-        line(
-            "DynamoDB, write units",
-            dollars::WRITE_UNIT * 1e6,
-            "per million",
-        ),
-        line(
-            "DynamoDB, read units",
-            dollars::READ_UNIT * 1e6,
-            "per million",
-        ),
-        line(
-            "DynamoDB, storage",
-            dollars::STORED_GB_MONTH,
-            "per GB and month",
-        ),
-        line("SQS, requests", dollars::QUEUE_REQUEST * 1e6, "per million"),
-        line(
-            "Scheduler, firings above 14 million a month",
-            dollars::FIRING * 1e6,
-            "per million",
-        ),
-        line(
-            "Lambda, requests",
-            dollars::LAMBDA_REQUEST * 1e6,
-            "per million",
-        ),
-        line("Lambda, GB-seconds, arm64", dollars::GIGABYTE_SECOND, ""),
-        line(
-            "HTTP API, requests",
-            dollars::HTTP_REQUEST * 1e6,
-            "per million",
-        ),
-        line("CloudWatch Logs, taken in", dollars::LOG_GB, "per GB"),
-        format!(
-            "assumed: {MEMORY_GB} GB of memory; a task runs {TASK_SECONDS} s, a step of a login {LOGIN_SECONDS} s, a read {READ_SECONDS} s;"
-        ),
-        format!(
-            "         Lambda's own log lines {PLATFORM_LOG_BYTES} bytes an invocation; a month has {MONTH_DAYS} days"
-        ),
-    ]
-}
+/// The prices as the report lists them: what for, how much, for how much of it.
+pub(crate) const LISTED: &[(&str, f64, &str)] = &[
+    (
+        "Secrets Manager, secrets",
+        dollars::SECRET_MONTH,
+        "a secret and month",
+    ),
+    (
+        "Secrets Manager, calls",
+        dollars::SECRETS_CALL * 1e4,
+        "10,000",
+    ),
+    (
+        "DynamoDB, write units",
+        dollars::WRITE_UNIT * 1e6,
+        "a million",
+    ),
+    (
+        "DynamoDB, read units",
+        dollars::READ_UNIT * 1e6,
+        "a million",
+    ),
+    (
+        "DynamoDB, storage",
+        dollars::STORED_GB_MONTH,
+        "a GB and month",
+    ),
+    ("SQS, requests", dollars::QUEUE_REQUEST * 1e6, "a million"),
+    (
+        "Scheduler, firings above 14 million a month",
+        dollars::FIRING * 1e6,
+        "a million",
+    ),
+    (
+        "Lambda, requests",
+        dollars::LAMBDA_REQUEST * 1e6,
+        "a million",
+    ),
+    ("Lambda, arm64", dollars::GIGABYTE_SECOND, "a GB-second"),
+    (
+        "HTTP API, requests",
+        dollars::HTTP_REQUEST * 1e6,
+        "a million",
+    ),
+    ("CloudWatch Logs, taken in", dollars::LOG_GB, "a GB"),
+];
