@@ -22,6 +22,7 @@ const AROUND: &[&str] = &[
     "instagram-sim",
     "world",
     "local",
+    "endurance",
     "it",
     "dynoxide-rs",
 ];

@@ -1,7 +1,7 @@
 //! The log of calls.
 
 /// One call that was answered, or lost on purpose.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// When it was answered, by the clock that was given.
     pub at_ms: i64,
@@ -15,4 +15,12 @@ pub struct Call {
     pub resource: Option<String>,
     /// The status of the answer; 0 where the connection was closed without one.
     pub status: u16,
+    /// How long the request's body was.
+    pub request_bytes: usize,
+    /// How long the answer's body was; 0 where the connection was closed without one.
+    pub response_bytes: usize,
+    /// What DynamoDB charges, in read units of 4 KB: half of one for a read that is not strongly consistent.
+    pub read_units: f64,
+    /// What DynamoDB charges, in write units of 1 KB, indexes and the double of a transaction included.
+    pub write_units: f64,
 }

@@ -3,17 +3,21 @@
 //! The tables live in memory on the given clock; with a state folder they are read from a snapshot at the start and
 //! written to one by `persist`, together with everything else, so that the four services never disagree after a stop.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use dynoxide::storage_backend::Clock;
+use dynoxide::types::ConsumedCapacity;
 use dynoxide::{Database, DynoxideError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::capacity::{self, Units};
 use crate::fault::FaultKind;
-use crate::wire::{Answer, ApiError, Service, list, text};
+use crate::wire::{Answer, ApiError, Service, list};
 use crate::{Now, lock};
 
 const SERVICE: Service = Service::DynamoDb;
@@ -109,6 +113,11 @@ impl DynamoDb {
             .collect()
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        let tables = self.database.table_stats().unwrap_or_default();
+        tables.iter().map(|table| table.size_bytes).sum()
+    }
+
     /// Every item of every table, as text.
     pub(crate) fn everything(&self) -> String {
         let mut everything = String::new();
@@ -123,7 +132,7 @@ impl DynamoDb {
                 else {
                     break;
                 };
-                let page: Value = serde_json::from_str(&page).unwrap_or_default();
+                let page: Value = serde_json::from_str(&page.body).unwrap_or_default();
                 for item in list(&page, "Items") {
                     everything.push_str(&format!("{table} {item}\n"));
                 }
@@ -147,47 +156,53 @@ impl DynamoDb {
                 .read()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(database) = stale.as_ref() {
-                return answer(dispatch(database, operation, body));
+                return answer(operation, body, dispatch(database, operation, body));
             }
         }
         if fault == Some(&FaultKind::PartialBatch)
             && let Some((first, rest, member)) = split_batch(operation, body)
         {
-            return match dispatch(&self.database, operation, &first.to_string()) {
-                Ok(done) => {
-                    let mut done: Value = serde_json::from_str(&done).unwrap_or_default();
-                    done[member] = rest;
-                    Answer::json(SERVICE, &done)
+            let done = dispatch(&self.database, operation, &first.to_string()).map(|done| {
+                let mut body: Value = serde_json::from_str(&done.body).unwrap_or_default();
+                body[member] = rest;
+                Done {
+                    body: body.to_string(),
+                    ..done
                 }
-                Err(error) => answer(Err(error)),
-            };
+            });
+            return answer(operation, body, done);
         }
-        answer(dispatch(&self.database, operation, body))
+        answer(operation, body, dispatch(&self.database, operation, body))
     }
 }
 
 /// The table that a call is about; the first, where it is about several.
-pub(crate) fn resource(input: &Value) -> Option<String> {
-    let in_batch = || {
-        Some(
-            input
-                .get("RequestItems")?
-                .as_object()?
-                .keys()
-                .next()?
-                .clone(),
-        )
-    };
+pub(crate) fn resource(body: &[u8]) -> Option<String> {
+    // Items are many and large, and nobody asks for them here.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Names<'a> {
+        #[serde(borrow)]
+        table_name: Option<Cow<'a, str>>,
+        request_items: Option<BTreeMap<String, IgnoredAny>>,
+        #[serde(borrow, default)]
+        transact_items: Vec<BTreeMap<String, InTransaction<'a>>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct InTransaction<'a> {
+        #[serde(borrow)]
+        table_name: Option<Cow<'a, str>>,
+    }
+    let names: Names<'_> = serde_json::from_slice(body).ok()?;
+    let in_batch = || names.request_items?.into_keys().next();
     let in_transaction = || {
-        let action = list(input, "TransactItems")
-            .first()?
-            .as_object()?
-            .values()
-            .next()?;
-        Some(text(action, "TableName")?.to_owned())
+        let first = names.transact_items.into_iter().next()?;
+        Some(first.into_values().next()?.table_name?.into_owned())
     };
-    text(input, "TableName")
-        .map(str::to_owned)
+    names
+        .table_name
+        .map(Cow::into_owned)
         .or_else(in_batch)
         .or_else(in_transaction)
 }
@@ -267,14 +282,33 @@ fn transaction_conflict(body: &str) -> Answer {
     Answer::text(SERVICE, 400, body.to_string())
 }
 
-fn answer(result: Result<String, Refused>) -> Answer {
+fn answer(operation: &str, request: &str, result: Result<Done, Refused>) -> Answer {
     match result {
-        Ok(body) => Answer::text(SERVICE, 200, body),
+        Ok(done) => Answer {
+            units: capacity::of_answer(operation, &done.consumed),
+            ..Answer::text(SERVICE, 200, done.body)
+        },
         Err(Refused::ByDynoxide(error)) => {
-            Answer::text(SERVICE, error.status_code(), error.to_json())
+            let body = error.to_json();
+            Answer {
+                units: refused_units(&body, request),
+                ..Answer::text(SERVICE, error.status_code(), body)
+            }
         }
         Err(Refused::Here(error)) => Answer::error(SERVICE, &error),
     }
+}
+
+fn refused_units(answer: &str, request: &str) -> Units {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let code = answer["__type"].as_str().unwrap_or_default();
+    capacity::of_refusal(code.rsplit('#').next().unwrap_or_default(), request)
+}
+
+/// An answer, and what it was charged.
+struct Done {
+    body: String,
+    consumed: Vec<ConsumedCapacity>,
 }
 
 enum Refused {
@@ -282,48 +316,87 @@ enum Refused {
     Here(ApiError),
 }
 
+fn malformed(error: serde_json::Error) -> Refused {
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or_default();
+    // dynoxide's own refusals arrive as messages of the parser, marked with what they are.
+    let marked = ["VALIDATION:", "VALIDATION_REQUEST:", "VALIDATION_AS_READ:"];
+    let validation = marked.iter().find_map(|mark| message.strip_prefix(mark));
+    Refused::Here(match validation {
+        Some(message) => ApiError::new(400, "ValidationException", message),
+        None => ApiError::new(
+            400,
+            "SerializationException",
+            message.trim_start_matches("SERIALIZATION:"),
+        ),
+    })
+}
+
 /// One operation: its request out of JSON, its answer into JSON.
 fn run<Request: DeserializeOwned, Response: Serialize>(
     body: &str,
     operation: impl FnOnce(Request) -> dynoxide::Result<Response>,
-) -> Result<String, Refused> {
-    let malformed = |error: serde_json::Error| {
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or_default();
-        // dynoxide's own refusals arrive as messages of the parser, marked with what they are.
-        let marked = ["VALIDATION:", "VALIDATION_REQUEST:", "VALIDATION_AS_READ:"];
-        let validation = marked.iter().find_map(|mark| message.strip_prefix(mark));
-        Refused::Here(match validation {
-            Some(message) => ApiError::new(400, "ValidationException", message),
-            None => ApiError::new(
-                400,
-                "SerializationException",
-                message.trim_start_matches("SERIALIZATION:"),
-            ),
-        })
-    };
-    let request = serde_json::from_str(body).map_err(malformed)?;
-    let response = operation(request).map_err(|error| Refused::ByDynoxide(Box::new(error)))?;
-    serde_json::to_string(&response).map_err(malformed)
+) -> Result<Done, Refused> {
+    metered(body, operation, |_| Vec::new())
 }
 
-fn dispatch(database: &Database, operation: &str, body: &str) -> Result<String, Refused> {
+/// One operation that is charged by units: `consumed` takes out of its answer what they were.
+fn metered<Request: DeserializeOwned, Response: Serialize>(
+    body: &str,
+    operation: impl FnOnce(Request) -> dynoxide::Result<Response>,
+    consumed: impl FnOnce(&mut Response) -> Vec<ConsumedCapacity>,
+) -> Result<Done, Refused> {
+    let request = serde_json::from_str(body).map_err(malformed)?;
+    let mut response = operation(request).map_err(|error| Refused::ByDynoxide(Box::new(error)))?;
+    let consumed = consumed(&mut response);
+    let body = serde_json::to_string(&response).map_err(malformed)?;
+    Ok(Done { body, consumed })
+}
+
+fn dispatch(database: &Database, operation: &str, body: &str) -> Result<Done, Refused> {
+    let is_asked = capacity::is_asked(body);
+    // Whoever did not ask is not told.
+    let of_one = |consumed: &mut Option<ConsumedCapacity>| -> Vec<ConsumedCapacity> {
+        let counted = consumed.iter().cloned().collect();
+        consumed.take_if(|_| !is_asked);
+        counted
+    };
+    let of_many = |consumed: &mut Option<Vec<ConsumedCapacity>>| -> Vec<ConsumedCapacity> {
+        let counted = consumed.clone().unwrap_or_default();
+        consumed.take_if(|_| !is_asked);
+        counted
+    };
+    macro_rules! metered {
+        ($call:ident, $of:ident) => {
+            metered(
+                &capacity::asking(body),
+                |request| database.$call(request),
+                |response| $of(&mut response.consumed_capacity),
+            )
+        };
+    }
+    match operation {
+        "PutItem" => metered!(put_item, of_one),
+        "GetItem" => metered!(get_item, of_one),
+        "DeleteItem" => metered!(delete_item, of_one),
+        "UpdateItem" => metered!(update_item, of_one),
+        "Query" => metered!(query, of_one),
+        "Scan" => metered!(scan, of_one),
+        "BatchGetItem" => metered!(batch_get_item, of_many),
+        "BatchWriteItem" => metered!(batch_write_item, of_many),
+        "TransactWriteItems" => metered!(transact_write_items, of_many),
+        "TransactGetItems" => metered!(transact_get_items, of_many),
+        _ => unmetered(database, operation, body),
+    }
+}
+
+fn unmetered(database: &Database, operation: &str, body: &str) -> Result<Done, Refused> {
     match operation {
         "CreateTable" => run(body, |request| database.create_table(request)),
         "DeleteTable" => run(body, |request| database.delete_table(request)),
         "DescribeTable" => run(body, |request| database.describe_table(request)),
         "ListTables" => run(body, |request| database.list_tables(request)),
         "UpdateTable" => run(body, |request| database.update_table(request)),
-        "PutItem" => run(body, |request| database.put_item(request)),
-        "GetItem" => run(body, |request| database.get_item(request)),
-        "DeleteItem" => run(body, |request| database.delete_item(request)),
-        "UpdateItem" => run(body, |request| database.update_item(request)),
-        "Query" => run(body, |request| database.query(request)),
-        "Scan" => run(body, |request| database.scan(request)),
-        "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
-        "BatchWriteItem" => run(body, |request| database.batch_write_item(request)),
-        "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
-        "TransactGetItems" => run(body, |request| database.transact_get_items(request)),
         "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
         "DescribeTimeToLive" => run(body, |request| database.describe_time_to_live(request)),
         "ExecuteStatement" => run(body, |request| database.execute_statement(request)),

@@ -97,6 +97,10 @@ async fn handle(
         access_key_id: access_key_id(&head.headers),
         resource: asked.resource,
         status: answer.as_ref().map_or(0, |answer| answer.status),
+        request_bytes: body.len(),
+        response_bytes: answer.as_ref().map_or(0, |answer| answer.body.len()),
+        read_units: answer.as_ref().map_or(0.0, |answer| answer.units.read),
+        write_units: answer.as_ref().map_or(0.0, |answer| answer.units.write),
     });
     let answer = answer?;
     let mut response = Response::builder()
@@ -161,11 +165,17 @@ fn understand(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> O
         return scheduler::understand(method, uri, body);
     };
     let (prefix, operation) = target.to_str().ok()?.rsplit_once('.')?;
+    if matches!(prefix, "DynamoDB_20120810" | "DynamoDBStreams_20120810") {
+        // dynoxide reads the body itself.
+        return Some(Asked {
+            service: Service::DynamoDb,
+            operation: operation.to_owned(),
+            resource: dynamodb::resource(body),
+            input: Value::Null,
+        });
+    }
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
     let (service, resource) = match prefix {
-        "DynamoDB_20120810" | "DynamoDBStreams_20120810" => {
-            (Service::DynamoDb, dynamodb::resource(&input))
-        }
         "AmazonSQS" => {
             let url = text(&input, "QueueUrl").and_then(|url| url.rsplit('/').next());
             (

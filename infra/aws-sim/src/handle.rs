@@ -228,6 +228,11 @@ impl AwsSim {
         self.core.dynamodb.counts()
     }
 
+    /// How many bytes the items of all tables are, as DynamoDB counts them; without the copies in indexes.
+    pub async fn table_bytes(&self) -> u64 {
+        self.core.dynamodb.bytes()
+    }
+
     /// Everything stored outside Secrets Manager, as text: items, messages and schedules.
     pub async fn everything_but_secrets(&self) -> String {
         let items = self.core.dynamodb.everything();

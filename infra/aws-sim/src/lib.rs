@@ -7,6 +7,7 @@
 //! Where to begin: `front` takes a call in, `core` is what everything shares, and each service has its folder.
 
 mod call;
+mod capacity;
 mod core;
 mod dynamodb;
 mod fault;

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::capacity::Units;
+
 /// Which of the four services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -57,6 +59,8 @@ pub(crate) struct Answer {
     /// The headers in which SQS and Scheduler repeat the error's code.
     pub(crate) header: Option<(&'static str, String)>,
     pub(crate) body: Bytes,
+    /// What DynamoDB charges for it.
+    pub(crate) units: Units,
 }
 
 impl Answer {
@@ -70,6 +74,7 @@ impl Answer {
             content_type: service.content_type(),
             header: None,
             body: body.into(),
+            units: Units::default(),
         }
     }
 

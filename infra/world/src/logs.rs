@@ -31,6 +31,11 @@ pub fn lines() -> Vec<String> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// All lines since the start or the last call of this, which are forgotten: for a run that would keep too many.
+pub fn take() -> Vec<String> {
+    std::mem::take(&mut *LINES.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The lines of one request or task, read as JSON.
 pub fn lines_of(correlation_id: &str) -> Vec<serde_json::Value> {
     lines()

@@ -254,6 +254,10 @@ impl Core {
             access_key_id: "scheduler.amazonaws.com".to_owned(),
             resource: Some(attempt.schedule.clone()),
             status: result.as_ref().map_or_else(|error| error.status, |()| 200),
+            request_bytes: text(&attempt.target, "Input").map_or(0, str::len),
+            response_bytes: 0,
+            read_units: 0.0,
+            write_units: 0.0,
         });
         let error = result.err()?;
         match attempt.clone().again() {

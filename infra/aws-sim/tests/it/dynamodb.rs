@@ -169,3 +169,54 @@ async fn a_transaction_can_meet_another() {
     );
     assert_eq!(it.dynamodb("TransactWriteItems", write).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_call_tells_how_long_it_was_and_what_it_is_charged() {
+    let it = Surroundings::new().await;
+    make_table(&it).await;
+    it.aws.clear_calls();
+    let text = |length: usize| json!({"text": {"S": "x".repeat(length)}});
+    put(&it, item("a", text(10))).await;
+    put(&it, item("b", text(3_000))).await;
+    get(&it, "b", true).await;
+    get(&it, "b", false).await;
+    let both = json!({"TransactItems": [
+        {"Put": {"TableName": "table", "Item": item("c", text(10))}},
+        {"Put": {"TableName": "table", "Item": item("d", text(10))}},
+    ]});
+    it.dynamodb("TransactWriteItems", both).await;
+    let refused = json!({"TableName": "table", "Item": item("a", text(10)), "ConditionExpression": "attribute_not_exists(pk)"});
+    it.dynamodb("PutItem", refused).await;
+    let units: Vec<(f64, f64)> = it
+        .aws
+        .calls()
+        .iter()
+        .map(|call| (call.read_units, call.write_units))
+        .collect();
+    assert_eq!(
+        units,
+        [
+            (0.0, 1.0),
+            (0.0, 3.0),
+            (1.0, 0.0),
+            (0.5, 0.0),
+            (0.0, 4.0),
+            (0.0, 1.0)
+        ]
+    );
+    let calls = it.aws.calls();
+    assert!(calls[1].request_bytes > 3_000 && calls[1].response_bytes < 100);
+    assert!(calls[2].request_bytes < 200 && calls[2].response_bytes > 3_000);
+    assert_eq!(calls[4].resource.as_deref(), Some("table"));
+}
+
+#[tokio::test]
+async fn only_who_asks_is_told_what_a_call_was_charged() {
+    let it = Surroundings::new().await;
+    make_table(&it).await;
+    let told = put(&it, item("a", json!({}))).await.body;
+    assert_eq!(told, json!({}));
+    let asked = json!({"TableName": "table", "Item": item("a", json!({})), "ReturnConsumedCapacity": "INDEXES"});
+    let told = it.dynamodb("PutItem", asked).await.body;
+    assert_eq!(told["ConsumedCapacity"]["Table"]["CapacityUnits"], 1.0);
+}

@@ -1,0 +1,169 @@
+//! The command line.
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+Half a year of the functions in minutes: whether an account dies silently, and what one costs.
+
+Usage: cargo run --profile endurance -p endurance -- COMMAND [FLAGS]
+
+  days                 lets virtual days pass, with outages, throttling, revocations, repeated messages and late
+                       schedules, and checks every day that each account lives or says why not; exit code 1 where an
+                       expectation does not hold
+    --accounts N       1000
+    --days N           180
+    --page-size N      64: accounts to a page of the vault
+    --seed N           1: what goes wrong, and when, comes from it
+  cost                 counts the calls and bytes of accounts in good weather, for pages of 1 and of 64, and computes from
+                       list prices what an account costs a month: the table of docs/cost.md
+    --accounts N       256
+    --seed N           1
+  --help               prints this
+";
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// `--help`.
+    Help,
+    /// Half a year.
+    Days(DaysOptions),
+    /// What an account costs.
+    Cost(CostOptions),
+}
+
+/// What was asked of `days`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DaysOptions {
+    /// People who connect an account.
+    pub(crate) accounts: usize,
+    /// Virtual days.
+    pub(crate) days: i64,
+    /// Accounts to a page of the vault.
+    pub(crate) page_size: usize,
+    /// What goes wrong, and when, comes from it.
+    pub(crate) seed: u64,
+}
+
+impl Default for DaysOptions {
+    fn default() -> Self {
+        Self {
+            accounts: 1000,
+            days: 180,
+            page_size: 64,
+            seed: 1,
+        }
+    }
+}
+
+/// What was asked of `cost`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CostOptions {
+    /// People who connect an account.
+    pub(crate) accounts: usize,
+    /// What ids are drawn from.
+    pub(crate) seed: u64,
+}
+
+/// Reads the arguments, without the program's name.
+///
+/// # Errors
+/// A sentence for whoever typed them.
+pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
+    let mut rest = arguments.iter();
+    match rest.next().map(String::as_str) {
+        None | Some("--help" | "-h") => Ok(Command::Help),
+        Some("days") => days(&flags(rest)?),
+        Some("cost") => cost(&flags(rest)?),
+        Some(other) => Err(format!("`{other}` is not known here; --help lists what is")),
+    }
+}
+
+/// Flags with their values; none where help is wanted.
+fn flags<'a>(
+    mut rest: impl Iterator<Item = &'a String>,
+) -> Result<Option<Vec<(&'a str, &'a str)>>, String> {
+    let mut flags = Vec::new();
+    while let Some(flag) = rest.next() {
+        if matches!(flag.as_str(), "--help" | "-h") {
+            return Ok(None);
+        }
+        let value = rest.next().ok_or_else(|| format!("{flag} needs a value"))?;
+        flags.push((flag.as_str(), value.as_str()));
+    }
+    Ok(Some(flags))
+}
+
+fn days(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = DaysOptions::default();
+    for (flag, value) in flags {
+        match *flag {
+            "--accounts" => options.accounts = number(flag, value)?,
+            "--days" => options.days = number(flag, value)?,
+            "--page-size" => options.page_size = number(flag, value)?,
+            "--seed" => options.seed = number(flag, value)?,
+            _ => return Err(not_known(flag, "days")),
+        }
+    }
+    Ok(Command::Days(options))
+}
+
+fn cost(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = CostOptions {
+        accounts: 256,
+        seed: 1,
+    };
+    for (flag, value) in flags {
+        match *flag {
+            "--accounts" => options.accounts = number(flag, value)?,
+            "--seed" => options.seed = number(flag, value)?,
+            _ => return Err(not_known(flag, "cost")),
+        }
+    }
+    Ok(Command::Cost(options))
+}
+
+fn not_known(flag: &str, command: &str) -> String {
+    format!("`{flag}` is not known to `{command}`; --help lists what is")
+}
+
+fn number<T: std::str::FromStr>(flag: &str, value: &str) -> Result<T, String> {
+    value
+        .parse()
+        .map_err(|_| format!("{flag} takes a number, and `{value}` is none of its"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        let given: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&given)
+    }
+
+    #[test]
+    fn what_is_not_given_has_its_default() {
+        assert_eq!(
+            parsed("days --accounts 50 --seed 7"),
+            Ok(Command::Days(DaysOptions {
+                accounts: 50,
+                seed: 7,
+                ..DaysOptions::default()
+            }))
+        );
+        assert_eq!(parsed(""), Ok(Command::Help));
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_a_sentence() {
+        for line in ["years", "days --moons 3", "days --days", "days --days many"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}

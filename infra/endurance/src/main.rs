@@ -1,0 +1,48 @@
+//! Half a year of the functions in minutes: whether an account dies silently, and what one costs.
+//!
+//! The functions are the real ones; around them stand the embedded AWS, the simulated Instagram and a clock that is
+//! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year, `cost` the bill. `stage` is what
+//! they all play on, `tally` what they all count.
+
+mod arguments;
+mod cost;
+mod days;
+mod random;
+mod stage;
+mod tally;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use arguments::Command;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    match arguments::parse(&given) {
+        Ok(Command::Help) => {
+            say(arguments::HELP.trim_end());
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Days(options)) => match days::run(&options).await {
+            Ok(report) if report.is_good() => ExitCode::SUCCESS,
+            Ok(_) => ExitCode::FAILURE,
+            Err(error) => fail(&error, 1),
+        },
+        Ok(Command::Cost(options)) => match cost::run(&options).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+        Err(error) => fail(&error, 2),
+    }
+}
+
+/// A line for whoever started the run. One that nobody reads any more is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn fail(error: &str, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,138 @@
+//! What every command plays on: a world with the functions in it, and the steps that people and callers take.
+
+use futures_util::future::join_all;
+use shared::account::Account;
+use shared::lambda::Function;
+use shared::table::accounts::AccountFilter;
+use world::gateway::{HttpCall, Reply};
+use world::resources::QUEUE;
+use world::sqs_event::BATCH_SIZE;
+use world::{Decision, World, WorldOptions};
+
+/// So many batches are in work at once, each in a sandbox of its own, as Lambda's event source mapping does it.
+const WORKERS: usize = 8;
+
+/// A world and its functions.
+pub(crate) struct Stage {
+    /// The surroundings.
+    pub(crate) world: World,
+    connect: Function,
+    callback: Function,
+    accounts: Function,
+    workers: Vec<Function>,
+}
+
+/// How a login ended.
+#[derive(Debug)]
+pub(crate) enum LoginEnd {
+    /// With an account.
+    Connected,
+    /// With a page that says what to do, or with an error.
+    Refused,
+}
+
+impl Stage {
+    /// A stage on which nothing has happened.
+    pub(crate) async fn set(options: WorldOptions) -> Self {
+        let world = World::start_with(options).await;
+        let worker = || Function::new(world.cold("refresh")).with_tasks(refresh::handle);
+        Self {
+            connect: Function::new(world.app("connect")).with_routes(connect::routes()),
+            callback: Function::new(world.app("callback")).with_routes(callback::routes()),
+            accounts: Function::new(world.app("accounts")).with_routes(accounts::routes()),
+            workers: std::iter::repeat_with(worker).take(WORKERS).collect(),
+            world,
+        }
+    }
+
+    /// A whole login in a browser: connect, consent, callback.
+    ///
+    /// # Errors
+    /// When a function fails as a whole.
+    pub(crate) async fn log_in(
+        &self,
+        user: &str,
+        company: &str,
+        username: &str,
+    ) -> Result<LoginEnd, String> {
+        let begin = HttpCall::get("/instagram/connect")
+            .as_user(user, company, "admin")
+            .header("sec-fetch-site", "same-site");
+        let begun = self.world.call(&self.connect, &begin).await?;
+        let Some(url) = begun.json()["url"].as_str().map(str::to_owned) else {
+            return Ok(LoginEnd::Refused);
+        };
+        let back = self.world.consent(&url, username, Decision::Allow).await;
+        let query = back.query().unwrap_or_default();
+        let mut call = HttpCall::get(&format!("{}?{query}", back.path()));
+        let cookie = ["instagram_connect", "__Host-instagram_connect"]
+            .iter()
+            .find_map(|name| begun.cookie(name));
+        if let Some(cookie) = cookie {
+            call = call.cookie(cookie);
+        }
+        let page = self.world.call(&self.callback, &call).await?;
+        Ok(match has_account(&page) {
+            true => LoginEnd::Connected,
+            false => LoginEnd::Refused,
+        })
+    }
+
+    /// A call of the API that looks at one account.
+    ///
+    /// # Errors
+    /// When the function fails as a whole.
+    pub(crate) async fn look_at(&self, company: &str, account: &str) -> Result<Reply, String> {
+        let call = HttpCall::get(&format!("/instagram/accounts/{account}"))
+            .as_user("user", company, "viewer");
+        self.world.call(&self.accounts, &call).await
+    }
+
+    /// Hands over what waits on the queue, to as many workers at once as there are batches. Returns how many messages
+    /// that were, repeated ones counted again.
+    pub(crate) async fn work(&self) -> usize {
+        let queues = self.world.aws.queue_depths();
+        let waiting: usize = queues
+            .iter()
+            .filter(|queue| queue.name == QUEUE)
+            .map(|queue| queue.visible)
+            .sum();
+        let batches = waiting.div_ceil(usize::try_from(BATCH_SIZE).unwrap_or(1));
+        let workers = self.workers.iter().take(batches);
+        join_all(workers.map(|worker| self.world.drain(worker)))
+            .await
+            .iter()
+            .sum()
+    }
+
+    /// The stored records of a company's accounts.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub(crate) async fn accounts_of(&self, company: &str) -> Result<Vec<Account>, String> {
+        let app = self.world.app("");
+        let now = self.world.now();
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = app
+                .table
+                .accounts_of_company(company, &AccountFilter::default(), 100, after, now)
+                .await
+                .map_err(|error| error.to_string())?;
+            all.extend(page.accounts);
+            after = page.next;
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// Whether the callback's page names an account.
+fn has_account(page: &Reply) -> bool {
+    page.status == 200
+        && page
+            .text()
+            .split_once("data-account=\"")
+            .is_some_and(|(_, rest)| !rest.starts_with('"'))
+}
