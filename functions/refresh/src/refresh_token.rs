@@ -23,6 +23,9 @@ pub(crate) async fn refresh(
     let Some(account) = current::account(app, id, connection_generation).await? else {
         return Ok(());
     };
+    if account.setup_pending && !current::planned(app, &account).await? {
+        return Ok(());
+    }
     let renewal = match renew(app, &account, Asker::Schedule, BY_SCHEDULE).await {
         Ok(renewal) => renewal,
         Err(error @ (VaultError::Missing | VaultError::Damaged)) => {
