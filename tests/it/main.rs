@@ -7,6 +7,7 @@ mod journey;
 mod lease;
 mod login;
 mod races;
+mod refresh;
 mod renewals;
 mod routes;
 mod structure;
