@@ -12,3 +12,4 @@ mod renewals;
 mod routes;
 mod structure;
 mod tasks;
+mod verdicts;
