@@ -15,10 +15,10 @@ use shared::policy::LEASE;
 use shared::table::leases::Acquired;
 
 use crate::crash::{ended_after, held_after};
-use crate::journey::{ANN, Journey};
+use crate::journey::Journey;
 use crate::renewals::{
-    DAY, SHORT_LIFE_SECONDS, assert_token_lives, cold_worker, granted_refreshes, is_done_by,
-    only_record, refresh_of, refreshes, renewed_by_person, timeline, turn_to_refresh_of,
+    DAY, assert_token_lives, cold_worker, granted_refreshes, is_done_by, only_record, refresh_of,
+    refreshes, renewed_by_person, timeline, turn_to_refresh_of, with_a_short_token,
 };
 
 /// How many workers meet in a round.
@@ -33,18 +33,6 @@ const MOST_WAITS: usize = 24;
 /// Longer than a lease.
 fn past_the_lease() -> SignedDuration {
     LEASE + SignedDuration::from_secs(1)
-}
-
-/// A world with one account, whose token is due for a refresh every day.
-async fn with_a_short_token(rotation: TokenRotation) -> Journey {
-    let journey = Journey::start().await;
-    journey.world.instagram.update_settings(|settings| {
-        settings.token_rotation = rotation;
-        settings.long_lived_seconds = SHORT_LIFE_SECONDS;
-    });
-    journey.connected(ANN, "corner.bakery").await;
-    journey.settle().await;
-    journey
 }
 
 /// Where the two sleepers of a round fall asleep.

@@ -8,6 +8,7 @@ mod lease;
 mod login;
 mod races;
 mod refresh;
+mod refresh_crash;
 mod renewals;
 mod routes;
 mod structure;

@@ -1,5 +1,6 @@
 //! Steps that the tests of the refresh share.
 
+use instagram_sim::TokenRotation;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::account::Account;
@@ -7,7 +8,7 @@ use shared::lambda::Function;
 use shared::tasks::{Message, Task};
 use world::gateway::{HttpCall, Reply};
 
-use crate::journey::Journey;
+use crate::journey::{ANN, Journey};
 use crate::tasks::{batch, failed_of};
 
 /// A day.
@@ -16,7 +17,19 @@ pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) const REFRESH: &str = "GET /refresh_access_token";
 /// The life of a token that is due for a refresh as soon as Instagram allows one, a day after it was issued: rounds of
 /// a day take less work than rounds of fifty.
-pub(crate) const SHORT_LIFE_SECONDS: i64 = 11 * 86_400;
+const SHORT_LIFE_SECONDS: i64 = 11 * 86_400;
+
+/// A world with one account, whose token is due for a refresh every day.
+pub(crate) async fn with_a_short_token(rotation: TokenRotation) -> Journey {
+    let journey = Journey::start().await;
+    journey.world.instagram.update_settings(|settings| {
+        settings.token_rotation = rotation;
+        settings.long_lived_seconds = SHORT_LIFE_SECONDS;
+    });
+    journey.connected(ANN, "corner.bakery").await;
+    journey.settle().await;
+    journey
+}
 
 /// A fresh sandbox of the function `refresh`.
 pub(crate) fn cold_worker(journey: &Journey) -> Function {

@@ -129,8 +129,7 @@ async fn plan(app: &Arc<App>, account: &Account) {
     let planned = if account.setup_pending {
         connection::plan(app, account).await
     } else {
-        let moved = connection::plan_refresh(app, account, at).await;
-        moved.map_err(VaultError::from)
+        connection::plan_refresh(app, account, at).await
     };
     let Err(error) = planned else {
         return;
