@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::app::App;
-use crate::aws::AwsError;
 use crate::policy;
 use crate::vault::VaultError;
 
@@ -67,7 +66,8 @@ pub async fn plan(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
     Err(VaultError::Busy)
 }
 
-/// Moves the refresh of an account that is still connected as it was, and says so in its record.
+/// Moves the refresh of an account that is still connected as it was, and says so in its record. Where it is not any
+/// more, whoever ended or renewed the connection may have been faster: then the schedules become what fits the record.
 ///
 /// # Errors
 /// When AWS refuses: the former plan stays, or none, which the audit finds.
@@ -75,27 +75,27 @@ pub async fn plan_refresh(
     app: &Arc<App>,
     account: &Account,
     at: Timestamp,
-) -> Result<(), AwsError> {
+) -> Result<(), VaultError> {
     let at = policy::full_second(at);
-    app.schedules
-        .put_refresh(&account.id, account.connection_generation, at)
+    let planned = account.connection_generation;
+    app.schedules.put_refresh(&account.id, planned, at).await?;
+    let now = app.clock.now();
+    let is_planned =
+        |record: &Account| record.connection_generation == planned && record.is_live(now);
+    let current = app
+        .table
+        .update_account(&account.id, now, |record| {
+            let is_news = is_planned(record) && record.next_refresh_at != Some(at);
+            if is_news {
+                record.next_refresh_at = Some(at);
+            }
+            is_news
+        })
         .await?;
-    if account.next_refresh_at == Some(at) {
+    if current.is_some_and(|current| is_planned(&current)) {
         return Ok(());
     }
-    let note = |record: &mut Account| {
-        let is_news = record.connection_generation == account.connection_generation
-            && record.next_refresh_at != Some(at);
-        if is_news {
-            record.next_refresh_at = Some(at);
-        }
-        is_news
-    };
-    let now = app.clock.now();
-    app.table
-        .update_account(&account.id, now, note)
-        .await
-        .map(|_| ())
+    remove_schedules(app, &account.id).await
 }
 
 /// Subscribes the account to the app's webhooks, and notes the fields in the record.

@@ -78,6 +78,11 @@ pub fn refresh_obstacle(
     if let Some(until) = account.rate.blocked_until.filter(|until| *until > now) {
         return Some(Obstacle::RateLimited(until));
     }
+    // Before its age: a repeated task would else move the plan of a fresh token to its second day.
+    let planned = first_refresh_at(&account.id, entry.issued_at, entry.expires_at);
+    if asker == Asker::Schedule && planned > now && !account.needs_refresh(now) {
+        return Some(Obstacle::NotDue(planned));
+    }
     let old_enough = entry.issued_at + YOUNGEST_REFRESHABLE;
     if old_enough > now {
         return Some(Obstacle::TooYoung(old_enough));
@@ -86,10 +91,6 @@ pub fn refresh_obstacle(
         && failure.at + COOL_DOWN > now
     {
         return Some(Obstacle::CoolingDown(failure.at + COOL_DOWN));
-    }
-    let planned = first_refresh_at(&account.id, entry.issued_at, entry.expires_at);
-    if asker == Asker::Schedule && planned > now && !account.needs_refresh(now) {
-        return Some(Obstacle::NotDue(planned));
     }
     None
 }

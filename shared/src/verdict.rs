@@ -206,8 +206,11 @@ pub async fn take_over(
                 return false;
             }
             before = Some(record.status_at(now));
+            let read = record.clone();
             change(record);
-            true
+            // What others have written already is not written again: many who come to one verdict at once would keep each
+            // other from it.
+            *record != read
         })
         .await?;
     if let (Some(written), Some(before)) = (&written, before)
@@ -226,6 +229,9 @@ pub async fn take_over(
 /// When the table does not answer.
 pub async fn note_expiry(app: &App, account: &Account, by: &str) -> Result<(), AwsError> {
     let now = app.clock.now();
+    if account.status == Status::TokenExpired || account.status_at(now) != Status::TokenExpired {
+        return Ok(());
+    }
     let mut has_run_out = false;
     let written = take_over(app, account, true, by, |record| {
         has_run_out =
@@ -236,7 +242,9 @@ pub async fn note_expiry(app: &App, account: &Account, by: &str) -> Result<(), A
         }
     })
     .await?;
-    if let Some(written) = written.filter(|_| has_run_out) {
+    // Another token may have come between two tries.
+    let is_same = |written: &Account| written.token_generation == account.token_generation;
+    if let Some(written) = written.filter(|written| has_run_out && is_same(written)) {
         app.table
             .append_timeline(&written.id, &status_changed(&written, by, now))
             .await?;

@@ -1,7 +1,7 @@
 //! The process ends anywhere: after every wait of the callback.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use instagram_sim::Person;
@@ -15,9 +15,17 @@ use crate::journey::{ANN, Journey};
 /// Runs a future until it waits for the `waits`-th time, and drops it there, as a process that ends does: what was sent
 /// is on its way, what comes back reaches nobody. `None`: it was dropped.
 pub(crate) async fn ended_after<F: Future>(waits: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+    held_after(waits, &mut pin!(future)).await
+}
+
+/// Runs a future until it waits for the `waits`-th time, and leaves it standing there, as a process that the machine has
+/// forgotten for a while: whoever polls it again lets it go on. `None`: it stands.
+pub(crate) async fn held_after<F: Future + Unpin>(
+    waits: usize,
+    future: &mut F,
+) -> Option<F::Output> {
     let mut waited = 0;
-    poll_fn(|context| match future.as_mut().poll(context) {
+    poll_fn(|context| match Pin::new(&mut *future).poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending if waited == waits => Poll::Ready(None),
         Poll::Pending => {

@@ -15,7 +15,7 @@ use crate::journey::{ANN, Journey};
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// An SQS event with these bodies, whose message ids are their positions.
-fn batch(bodies: &[String]) -> String {
+pub(crate) fn batch(bodies: &[String]) -> String {
     let records: Vec<Value> = bodies
         .iter()
         .enumerate()
@@ -24,7 +24,8 @@ fn batch(bodies: &[String]) -> String {
     json!({"Records": records}).to_string()
 }
 
-async fn failed_of(function: &Function, event: &str, deadline_ms: i64) -> Vec<String> {
+/// Hands a batch to a function that may work until then; the ids of the messages that failed.
+pub(crate) async fn failed_of(function: &Function, event: &str, deadline_ms: i64) -> Vec<String> {
     let mut context = Context::default();
     context.deadline = u64::try_from(deadline_ms).expect("a batch answer");
     let answer = function

@@ -23,6 +23,9 @@ pub(crate) async fn refresh(
     let Some(account) = current::account(app, id, connection_generation).await? else {
         return Ok(());
     };
+    if account.setup_pending && !current::planned(app, &account).await? {
+        return Ok(());
+    }
     let renewal = match renew(app, &account, Asker::Schedule, BY_SCHEDULE).await {
         Ok(renewal) => renewal,
         Err(error @ (VaultError::Missing | VaultError::Damaged)) => {
@@ -34,7 +37,11 @@ pub(crate) async fn refresh(
     let next = match renewal {
         // Planned by whoever renewed it, or with the failure.
         Renewal::Renewed(_) | Renewal::Refused(_) | Renewal::WrongAccount => return Ok(()),
-        Renewal::NotAsked(Obstacle::NotConnected | Obstacle::Dead) => {
+        Renewal::NotAsked(obstacle @ (Obstacle::NotConnected | Obstacle::Dead)) => {
+            if obstacle == Obstacle::Dead {
+                // With the schedules goes the sync, which would tell it otherwise.
+                verdict::note_expiry(app, &account, BY_SCHEDULE).await?;
+            }
             return Ok(connection::remove_schedules(app, id).await?);
         }
         Renewal::NotAsked(Obstacle::CoolingDown(until)) => {

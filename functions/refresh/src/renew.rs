@@ -142,13 +142,19 @@ async fn page_spent_until(
     }
 }
 
-/// Moves the schedule to what the record says. The token is safe by then, so that a schedule which cannot be moved is no
-/// failure of the renewal: a task does it later and, where not even that can be queued, the audit.
+/// Moves the schedule to what the record says, and makes both anew where they may be gone. The token is safe by then, so
+/// that a schedule which cannot be moved is no failure of the renewal: a task does it later and, where not even that can
+/// be queued, the audit.
 async fn plan(app: &Arc<App>, account: &Account) {
     let Some(at) = account.next_refresh_at else {
         return;
     };
-    let Err(error) = connection::plan_refresh(app, account, at).await else {
+    let planned = if account.setup_pending {
+        connection::plan(app, account).await
+    } else {
+        connection::plan_refresh(app, account, at).await
+    };
+    let Err(error) = planned else {
         return;
     };
     tracing::warn!(event = "refresh_not_planned", account = account.id, error = %error, "a task or the audit plans it");
@@ -187,6 +193,9 @@ async fn store(
             issued_at,
             expires_at,
         };
+        // A worker that was refused, because the token had just been replaced by this one, has declared the account dead
+        // and removed its schedules.
+        account.setup_pending |= account.status_at(now).is_dead();
         account.token_generation = entry.generation;
         account.token_expires_at = Some(expires_at);
         account.last_token_refresh_at = Some(now);

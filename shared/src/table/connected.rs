@@ -90,14 +90,16 @@ impl Table {
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
     }
 
-    /// Up to `most` accounts that worked when they were looked at last, but for `except`: for a comparison.
+    /// Up to `most` accounts that worked when they were looked at last, but for `except`: for a comparison. Those whose
+    /// token is doubted come last, and come: when everybody is refused, all are doubted, and the last one would else find
+    /// nobody who is refused as well.
     pub async fn working_accounts(
         &self,
         except: &str,
         most: usize,
         now: Timestamp,
     ) -> Result<Vec<String>, AwsError> {
-        let mut found = Vec::new();
+        let (mut found, mut doubted) = (Vec::new(), Vec::new());
         // From the digit after the account's own on, so that not every comparison meets the same accounts.
         let own = except
             .chars()
@@ -118,20 +120,20 @@ impl Table {
                 .send()
                 .await
                 .map_err(|error| AwsError::new("Query", &error))?;
-            let working = output
-                .items()
-                .iter()
-                .filter_map(|item| read(item, now))
-                .filter(|account| {
-                    account.status == Status::Active
-                        && account.token_suspect_since.is_none()
-                        && account.id != except
-                });
-            found.extend(working.map(|account| account.id));
+            for account in output.items().iter().filter_map(|item| read(item, now)) {
+                if account.status != Status::Active || account.id == except {
+                    continue;
+                }
+                match account.token_suspect_since {
+                    None => found.push(account.id),
+                    Some(_) => doubted.push(account.id),
+                }
+            }
             if found.len() >= most {
                 break;
             }
         }
+        found.extend(doubted);
         found.truncate(most);
         Ok(found)
     }
