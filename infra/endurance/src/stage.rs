@@ -1,6 +1,7 @@
 //! What every command plays on: a world with the functions in it, and the steps that people and callers take.
 
 use futures_util::future::join_all;
+use serde_json::Value;
 use shared::account::Account;
 use shared::lambda::Function;
 use shared::table::accounts::AccountFilter;
@@ -35,7 +36,11 @@ impl Stage {
     /// A stage on which nothing has happened.
     pub(crate) async fn set(options: WorldOptions) -> Self {
         let world = World::start_with(options).await;
-        let worker = || Function::new(world.cold("refresh")).with_tasks(refresh::handle);
+        let worker = || {
+            Function::new(world.cold("refresh"))
+                .with_routes(refresh::routes())
+                .with_tasks(refresh::handle)
+        };
         Self {
             connect: Function::new(world.app("connect")).with_routes(connect::routes()),
             callback: Function::new(world.app("callback")).with_routes(callback::routes()),
@@ -86,6 +91,20 @@ impl Stage {
         let call = HttpCall::get(&format!("/instagram/accounts/{account}"))
             .as_user("user", company, "viewer");
         self.world.call(&self.accounts, &call).await
+    }
+
+    /// The coverage that a company sees.
+    ///
+    /// # Errors
+    /// When the function fails as a whole, or refuses.
+    pub(crate) async fn coverage_of(&self, company: &str) -> Result<Value, String> {
+        let call = HttpCall::get("/health/coverage").as_user("user", company, "viewer");
+        let worker = self.workers.first().ok_or("there is no worker")?;
+        let reply = self.world.call(worker, &call).await?;
+        if reply.status != 200 {
+            return Err(format!("the coverage cannot be read: {}", reply.text()));
+        }
+        Ok(reply.json())
     }
 
     /// Hands over what waits on the queue, to as many workers at once as there are batches. Returns how many messages

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use shared::account::{Account, Status};
 use shared::schedules::Kind;
 use world::resources::{DEAD_LETTERS, QUEUE};
@@ -121,6 +122,44 @@ pub(super) async fn check_day(
         report.dead_letters = dead_letters.len();
     }
     report.end_day(day, counts, connected);
+    Ok(())
+}
+
+/// The coverage that each company sees adds up, and leaves nobody without a plan. While schedules stand still (`is_late`),
+/// plans pass unseen, and so does the audit.
+///
+/// # Errors
+/// When the function does not answer.
+pub(super) async fn check_coverage(
+    stage: &Stage,
+    people: &People,
+    report: &mut Report,
+    day: i64,
+    is_late: bool,
+) -> Result<(), String> {
+    for company in people.companies() {
+        let answer = stage.coverage_of(company).await?;
+        let count = |value: &Value| value.as_u64().unwrap_or(u64::MAX);
+        let waiting = answer["waiting"].as_array();
+        let waiting: u64 = waiting.map_or(0, |some| {
+            some.iter().map(|some| count(&some["accounts"])).sum()
+        });
+        let [connected, scheduled, unscheduled] =
+            ["connected", "scheduled", "unscheduled"].map(|name| count(&answer[name]));
+        let expected = people
+            .all
+            .iter()
+            .filter(|somebody| somebody.company == *company && somebody.connected_at.is_some());
+        let adds_up = connected == scheduled + waiting + unscheduled
+            && connected == expected.count() as u64
+            && (unscheduled == 0 || is_late);
+        if !adds_up {
+            report.complain(
+                day,
+                format!("the coverage of {company} does not add up: {answer}"),
+            );
+        }
+    }
     Ok(())
 }
 

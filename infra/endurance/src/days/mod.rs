@@ -38,7 +38,7 @@ pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
         ..WorldOptions::default()
     })
     .await;
-    make_schedules(&stage).await;
+    stage.world.schedule_audits().await;
     let begin = stage.world.clock.milliseconds();
     let weather = Weather::new(options, begin);
     let mut run = Run {
@@ -69,9 +69,6 @@ pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
     report.print();
     Ok(report)
 }
-
-/// Schedules that a deployment makes, and no account.
-async fn make_schedules(_stage: &Stage) {}
 
 struct Run {
     stage: Stage,
@@ -129,6 +126,8 @@ impl Run {
         let world = &self.stage.world;
         let calls = self.tally.take(world);
         self.people.note_evidence(&calls);
-        check::check_day(&self.stage, &mut self.people, &mut self.report, day).await
+        check::check_day(&self.stage, &mut self.people, &mut self.report, day).await?;
+        let is_late = self.sky.schedules_stand_still;
+        check::check_coverage(&self.stage, &self.people, &mut self.report, day, is_late).await
     }
 }
