@@ -22,7 +22,7 @@ async fn send(journey: &Journey, body: &str) {
     let queue = &journey.world.resources.queue_url;
     let client = &journey.world.clients.sqs;
     let sent = client.send_message().queue_url(queue).message_body(body);
-    sent.send().await.unwrap();
+    sent.send().await.expect("an answer");
 }
 
 /// Moves what lies in the dead letters back to the accounts' queue, as an operator does; how many that were.
@@ -37,19 +37,19 @@ async fn redrive(journey: &Journey) -> usize {
             .max_number_of_messages(10)
             .send()
             .await
-            .unwrap();
+            .expect("an answer");
         if received.messages().is_empty() {
             return moved;
         }
         for message in received.messages() {
-            send(journey, message.body().unwrap()).await;
+            send(journey, message.body().expect("an answer")).await;
             client
                 .delete_message()
                 .queue_url(dead_letters)
-                .receipt_handle(message.receipt_handle().unwrap())
+                .receipt_handle(message.receipt_handle().expect("an answer"))
                 .send()
                 .await
-                .unwrap();
+                .expect("an answer");
             moved += 1;
         }
     }
