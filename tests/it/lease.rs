@@ -13,6 +13,7 @@ use shared::account::Status;
 use shared::lambda::Function;
 use shared::policy::LEASE;
 use shared::table::leases::Acquired;
+use world::World;
 
 use crate::crash::{ended_after, held_after};
 use crate::journey::Journey;
@@ -23,8 +24,10 @@ use crate::renewals::{
 
 /// How many workers meet in a round.
 const WORKERS: usize = 50;
-/// Rounds of the usual test, and of the long one.
+/// Rounds of the usual test.
 const ROUNDS: usize = 20;
+/// Rounds of the long one, which takes minutes: `cargo test -p it --features long b03_b04_a_thousand`.
+#[cfg(feature = "long")]
 const MANY_ROUNDS: usize = 1_000;
 /// No worker waits more often: the places of the sleepers are spread over the waits up to here, and a sleeper whose
 /// place lies behind its end has simply come to its end.
@@ -76,7 +79,11 @@ async fn round(journey: &Journey, workers: &[Function], places: Places) {
     if !places.second_wakes_first && second_done.is_none() {
         done.push(second.await);
     }
-    assert!(done.iter().all(|done| *done), "{places:?}: no task fails");
+    assert!(
+        done.iter().all(|done| *done),
+        "{places:?}: no task fails: {:#?}",
+        failures()
+    );
     // Those who met the lease come back once it has ended.
     journey.settle().await;
 
@@ -97,6 +104,12 @@ async fn round(journey: &Journey, workers: &[Function], places: Places) {
         "{places:?}: the newest is the only one that works"
     );
     journey.assert_consistent(&["acme"]).await;
+}
+
+/// The log lines of tasks that failed.
+fn failures() -> Vec<String> {
+    let is_failure = |line: &String| line.contains("\"outcome\":\"failed\"");
+    World::logs().into_iter().filter(is_failure).collect()
 }
 
 /// Rounds with sleepers at different places: over `MOST_WAITS` rounds each of the two has slept at each of them, and over
@@ -125,8 +138,8 @@ async fn b04_a_worker_asleep_at_any_wait_past_its_lease_loses_no_token() {
     rounds(4, 2 * MOST_WAITS).await;
 }
 
+#[cfg(feature = "long")]
 #[tokio::test]
-#[ignore = "takes minutes: `cargo test -p it --test it b03_b04_a_thousand -- --ignored`"]
 async fn b03_b04_a_thousand_rounds_of_fifty_workers_make_a_thousand_renewals() {
     rounds(WORKERS, MANY_ROUNDS).await;
 }

@@ -7,6 +7,7 @@ mod events;
 mod journey;
 mod lease;
 mod login;
+mod queue;
 mod races;
 mod refresh;
 mod refresh_crash;

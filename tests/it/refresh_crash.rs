@@ -43,25 +43,26 @@ async fn dies_with_the_message(journey: &Journey, waits: usize) -> bool {
         .max_number_of_messages(BATCH_SIZE)
         .send()
         .await
-        .unwrap();
+        .expect("an answer");
     let messages = received.messages();
     assert_eq!(messages.len(), 1);
     journey.world.instagram.clear_calls();
     let mut context = Context::default();
-    context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
+    context.deadline =
+        u64::try_from(journey.world.clock.milliseconds() + 30_000).expect("an answer");
     let sandbox = cold_worker(journey);
     let event = sqs_event(messages, &resources.queue_arn);
     let Some(answer) = ended_after(waits, sandbox.invoke(&event, context)).await else {
         return false;
     };
-    for message in done(messages, answer.unwrap().get()) {
+    for message in done(messages, answer.expect("an answer").get()) {
         client
             .delete_message()
             .queue_url(&resources.queue_url)
-            .receipt_handle(message.receipt_handle().unwrap())
+            .receipt_handle(message.receipt_handle().expect("an answer"))
             .send()
             .await
-            .unwrap();
+            .expect("an answer");
     }
     true
 }
@@ -70,7 +71,7 @@ async fn dies_with_the_message(journey: &Journey, waits: usize) -> bool {
 async fn assert_lease_ends(journey: &Journey, account: &str) {
     let table = &journey.world.app("test").table;
     let now = journey.world.now();
-    let until = table.leased_until(account, now).await.unwrap();
+    let until = table.leased_until(account, now).await.expect("an answer");
     assert!(until.is_none_or(|until| until <= now + policy::LEASE));
 }
 
@@ -209,7 +210,7 @@ async fn overtaken_by(what: Meanwhile) {
         let meanwhile = journey.records("acme").await;
         let app = journey.world.cold("test");
         let token = match meanwhile.first().filter(|record| record.is_connected()) {
-            Some(record) => Some(app.vault.token(record).await.unwrap()),
+            Some(record) => Some(app.vault.token(record).await.expect("an answer")),
             None => None,
         };
         assert_eq!(token.is_some(), what == Meanwhile::Reconnect);
@@ -223,7 +224,14 @@ async fn overtaken_by(what: Meanwhile) {
         if let (Some(now), Some(token)) = (now.first(), token) {
             assert_eq!(now.token_generation, meanwhile[0].token_generation);
             assert!(
-                journey.world.cold("test").vault.token(now).await.unwrap() == token,
+                journey
+                    .world
+                    .cold("test")
+                    .vault
+                    .token(now)
+                    .await
+                    .expect("an answer")
+                    == token,
                 "{what:?} at {waits}: the new connection's token"
             );
         } else {
