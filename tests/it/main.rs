@@ -3,6 +3,7 @@
 mod aws_faults;
 mod coverage;
 mod crash;
+mod due;
 mod events;
 mod journey;
 mod lease;

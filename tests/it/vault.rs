@@ -266,6 +266,16 @@ async fn b11_sixteen_writers_of_one_page_of_64_accounts_lose_no_write() {
     assert!(lost_tries > 0, "nobody met anybody");
 }
 
+#[tokio::test]
+#[ignore = "takes a minute: cargo test --profile endurance -p it -- --ignored --nocapture"]
+async fn b11_sixteen_writers_lose_none_of_ten_thousand_writes() {
+    let Counted {
+        lost_tries,
+        given_up,
+    } = contention(16, 64, 10_000).await;
+    println!("10,000 writes: {lost_tries} tries lost a race, {given_up} were given up");
+}
+
 // The Region's budget.
 
 #[tokio::test]
