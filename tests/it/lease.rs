@@ -5,6 +5,7 @@
 //! the connection, and cannot be overlooked.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use instagram_sim::TokenRotation;
@@ -13,13 +14,14 @@ use shared::account::Status;
 use shared::lambda::Function;
 use shared::policy::LEASE;
 use shared::table::leases::Acquired;
-use world::World;
+use world::{World, WorldOptions};
 
 use crate::crash::{ended_after, held_after};
 use crate::journey::Journey;
 use crate::renewals::{
     DAY, assert_token_lives, cold_worker, granted_refreshes, is_done_by, only_record, refresh_of,
     refreshes, renewed_by_person, timeline, turn_to_refresh_of, with_a_short_token,
+    with_a_short_token_in,
 };
 
 /// How many workers meet in a round.
@@ -207,6 +209,44 @@ async fn b05_who_dies_with_the_lease_blocks_the_others_until_its_end_and_no_long
     let after = only_record(&journey).await;
     assert_eq!(after.token_generation, before.token_generation + 1);
     assert_eq!(held(&journey).await, None, "it was given back");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn b04_an_answer_that_came_while_the_worker_slept_past_its_time_limit_is_taken() {
+    let limit_ms = 500;
+    let variables = [("GRAPH_TIMEOUT_MS".to_owned(), limit_ms.to_string())];
+    let options = WorldOptions {
+        variables: variables.into(),
+        ..WorldOptions::default()
+    };
+    let journey = with_a_short_token_in(TokenRotation::NewRevokesOld, options).await;
+    let (mut asked, mut ended) = (0, false);
+    for waits in 0.. {
+        let before = only_record(&journey).await;
+        turn_to_refresh_of(&journey, &before).await;
+        journey.world.instagram.clear_calls();
+        let sleeper = cold_worker(&journey);
+        let mut sleeper = pin!(is_done_by(&sleeper, &journey, refresh_of(&before)));
+        ended |= held_after(waits, &mut sleeper).await.is_some();
+        if ended {
+            break;
+        }
+        // The limit is in real time, and so is this sleep, which is what the test is about.
+        tokio::time::sleep(Duration::from_millis(limit_ms + 100)).await;
+        sleeper.await;
+        let after = only_record(&journey).await;
+        let granted = u64::try_from(granted_refreshes(&journey)).expect("a number");
+        assert_eq!(
+            after.token_generation,
+            before.token_generation + granted,
+            "{waits}: what Instagram granted is kept"
+        );
+        assert_eq!(after.status, Status::Active, "{waits}");
+        assert_token_lives(&journey, &after).await;
+        asked += granted;
+    }
+    assert!(asked > 6, "{asked} renewals");
     journey.finish().await;
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use shared::account::Account;
 use shared::lambda::Function;
 use shared::tasks::{Message, Task};
+use world::WorldOptions;
 use world::gateway::{HttpCall, Reply};
 
 use crate::journey::{ANN, Journey};
@@ -21,7 +22,15 @@ const SHORT_LIFE_SECONDS: i64 = 11 * 86_400;
 
 /// A world with one account, whose token is due for a refresh every day.
 pub(crate) async fn with_a_short_token(rotation: TokenRotation) -> Journey {
-    let journey = Journey::start().await;
+    with_a_short_token_in(rotation, WorldOptions::default()).await
+}
+
+/// The same in a world with these options.
+pub(crate) async fn with_a_short_token_in(
+    rotation: TokenRotation,
+    options: WorldOptions,
+) -> Journey {
+    let journey = Journey::start_with(options).await;
     journey.world.instagram.update_settings(|settings| {
         settings.token_rotation = rotation;
         settings.long_lived_seconds = SHORT_LIFE_SECONDS;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use super::usage::Usage;
 use super::wire;
 use crate::clock::Clock;
 use crate::secret::AccessToken;
+
+/// How long an answer is still taken when the time for it is up.
+const LAST_LOOK: Duration = Duration::from_millis(100);
 
 /// The client for Instagram's API. Build it once per cold start; copies share connections and breaker.
 #[derive(Clone)]
@@ -185,9 +189,9 @@ impl Graph {
             Err(error) => Err(error),
             Ok(()) => {
                 let tried = inner.send_with_tries(&call, &read, started, &mut tries);
-                tokio::time::timeout(inner.config.timeout, tried)
+                within(inner.config.timeout, tried)
                     .await
-                    .unwrap_or_else(|_| Err(wire::without_answer(endpoint, Cause::Timeout)))
+                    .unwrap_or_else(|| Err(wire::without_answer(endpoint, Cause::Timeout)))
             }
         };
         let now = inner.clock.now();
@@ -274,11 +278,20 @@ impl Inner {
             };
             wire::without_answer(endpoint, cause)
         };
-        let mut response = self.http.execute(request).await.map_err(failed)?;
+        let silent = || wire::without_answer(endpoint, Cause::Timeout);
+        let limit = self.config.read_timeout;
+        let mut response = within(limit, self.http.execute(request))
+            .await
+            .ok_or_else(silent)?
+            .map_err(failed)?;
         let status = response.status().as_u16();
         let headers: HeaderMap = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = within(limit, response.chunk())
+            .await
+            .ok_or_else(silent)?
+            .map_err(failed)?
+        {
             if body.len() + chunk.len() > self.config.max_body_bytes {
                 return Err(wire::without_answer(endpoint, Cause::TooLarge));
             }
@@ -358,6 +371,16 @@ impl Call {
     }
 }
 
+/// Waits for so long at most. A process that slept finds its limits run out when it wakes, and an answer in the socket that
+/// nobody has read yet: it may be the only token that works, so it gets a last look.
+async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match tokio::time::timeout(limit, future.as_mut()).await {
+        Ok(output) => Some(output),
+        Err(_) => tokio::time::timeout(LAST_LOOK, future).await.ok(),
+    }
+}
+
 fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
@@ -375,9 +398,8 @@ fn http_client(config: &GraphConfig) -> Result<reqwest::Client, GraphSetupError>
         .with_no_client_auth();
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
+        // The other limits are kept by `within`: this client's own would throw away an answer that has come.
         .connect_timeout(config.connect_timeout)
-        .read_timeout(config.read_timeout)
-        .timeout(config.timeout)
         // A redirect would carry the token to whatever host it names.
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
