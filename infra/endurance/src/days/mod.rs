@@ -25,6 +25,8 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 /// DynamoDB drops what is past its time within days.
 const DAYS_BETWEEN_SWEEPS: i64 = 5;
+/// Whoever waits sees that it goes on.
+const DAYS_BETWEEN_SIGNS_OF_LIFE: i64 = 10;
 
 /// Lets the days pass.
 ///
@@ -55,6 +57,14 @@ pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
     for day in 1..=options.days {
         run.pass_day().await?;
         run.check_day(day).await?;
+        if day % DAYS_BETWEEN_SIGNS_OF_LIFE == 0 {
+            let complaints = run.report.complaints();
+            crate::mutter(&format!(
+                "day {day} of {}, {complaints} complaints, {:.0} s",
+                options.days,
+                started.elapsed().as_secs_f64()
+            ));
+        }
         if day % DAYS_BETWEEN_SWEEPS == 0 {
             run.stage.world.aws.sweep_expired_items().await;
         }

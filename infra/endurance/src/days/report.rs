@@ -141,6 +141,11 @@ impl Report {
         self
     }
 
+    /// How many expectations did not hold.
+    pub(super) fn complaints(&self) -> usize {
+        self.complaints.len() + self.complaints_left_out
+    }
+
     /// Whether every expectation held.
     pub(crate) fn is_good(&self) -> bool {
         self.complaints.is_empty()
