@@ -17,7 +17,7 @@ const COMPANIES: usize = 10;
 const ACCOUNTS_PER_COMPANY: usize = 100;
 
 /// Somebody, and what is known of their account from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Somebody {
     /// At Instagram.
     pub(crate) username: String,
