@@ -12,6 +12,7 @@ Usage: cargo run --profile endurance -p endurance -- COMMAND [FLAGS]
     --accounts N       1000
     --days N           180
     --page-size N      64: accounts to a page of the vault
+    --deployments N    2: side by side, a thread for each, among which the accounts are divided
     --seed N           1: what goes wrong, and when, comes from it
   cost                 counts the calls and bytes of accounts in good weather, for pages of 1 and of 64, and computes from
                        list prices what an account costs a month: the table of docs/cost.md
@@ -40,6 +41,8 @@ pub(crate) struct DaysOptions {
     pub(crate) days: i64,
     /// Accounts to a page of the vault.
     pub(crate) page_size: usize,
+    /// Deployments among which the accounts are divided: each has AWS, Instagram, clock and thread of its own.
+    pub(crate) deployments: usize,
     /// What goes wrong, and when, comes from it.
     pub(crate) seed: u64,
 }
@@ -50,6 +53,7 @@ impl Default for DaysOptions {
             accounts: 1000,
             days: 180,
             page_size: 64,
+            deployments: 2,
             seed: 1,
         }
     }
@@ -103,6 +107,7 @@ fn days(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
             "--accounts" => options.accounts = number(flag, value)?,
             "--days" => options.days = number(flag, value)?,
             "--page-size" => options.page_size = number(flag, value)?,
+            "--deployments" => options.deployments = number(flag, value)?,
             "--seed" => options.seed = number(flag, value)?,
             _ => return Err(not_known(flag, "days")),
         }

@@ -16,20 +16,19 @@ use std::process::ExitCode;
 
 use arguments::Command;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     match arguments::parse(&given) {
         Ok(Command::Help) => {
             say(arguments::HELP.trim_end());
             ExitCode::SUCCESS
         }
-        Ok(Command::Days(options)) => match days::run(&options).await {
+        Ok(Command::Days(options)) => match days::run(&options) {
             Ok(report) if report.is_good() => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
             Err(error) => fail(&error, 1),
         },
-        Ok(Command::Cost(options)) => match cost::run(&options).await {
+        Ok(Command::Cost(options)) => match on_this_thread(cost::run(&options)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
@@ -37,9 +36,21 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Functions and simulators share one thread: threads that wake one another for every call cost more than they give.
+fn on_this_thread<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(work)
+}
+
 /// A line for whoever started the run. One that nobody reads any more is no reason to stop.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A line for whoever waits, which is no part of the report.
+fn mutter(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn fail(error: &str, code: u8) -> ExitCode {

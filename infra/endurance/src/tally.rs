@@ -38,10 +38,37 @@ pub(crate) struct Counted {
     pub(crate) write_units: f64,
 }
 
+impl Counted {
+    fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.bytes += other.bytes;
+        self.read_units += other.read_units;
+        self.write_units += other.write_units;
+    }
+}
+
 /// By which access key the embedded AWS knows the program's own looking around: it is nobody's cost.
 const OWN_KEY: &str = "TEST";
 
 impl Tally {
+    /// Takes over what another one has counted.
+    pub(crate) fn add(&mut self, other: Tally) {
+        fn into<K: Ord>(all: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
+            for (key, count) in more {
+                *all.entry(key).or_default() += count;
+            }
+        }
+        into(&mut self.graph, other.graph);
+        into(&mut self.graph_failures, other.graph_failures);
+        into(&mut self.aws_failures, other.aws_failures);
+        into(&mut self.tasks, other.tasks);
+        into(&mut self.task_failures, other.task_failures);
+        for (key, counted) in other.aws {
+            self.aws.entry(key).or_default().add(counted);
+        }
+        self.log_bytes += other.log_bytes;
+    }
+
     /// Counts calls of Instagram.
     fn add_graph(&mut self, calls: &[GraphCall]) {
         for call in calls {
@@ -66,11 +93,13 @@ impl Tally {
                 let key = (call.service, call.operation.clone(), call.status);
                 *self.aws_failures.entry(key).or_default() += 1;
             }
-            let counted = self.aws.entry((call.service, call.operation)).or_default();
-            counted.calls += 1;
-            counted.bytes += (call.request_bytes + call.response_bytes) as u64;
-            counted.read_units += call.read_units;
-            counted.write_units += call.write_units;
+            let key = (call.service, call.operation);
+            self.aws.entry(key).or_default().add(Counted {
+                calls: 1,
+                bytes: (call.request_bytes + call.response_bytes) as u64,
+                read_units: call.read_units,
+                write_units: call.write_units,
+            });
         }
     }
 

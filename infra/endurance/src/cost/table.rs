@@ -54,7 +54,7 @@ pub(super) fn print(options: &CostOptions, counted: &[Counted]) {
     say("");
     say(&format!(
         "Assumed: functions of {} MB; a task runs {} s, a step of a login {} s, an API read {} s;",
-        prices::MEMORY_GB * 1000.0,
+        prices::MEMORY_GB * 1024.0,
         prices::TASK_SECONDS,
         prices::LOGIN_SECONDS,
         prices::READ_SECONDS

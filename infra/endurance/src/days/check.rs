@@ -236,3 +236,120 @@ async fn check_token(stage: &Stage, account: &Account, report: &mut Report, day:
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use shared::account::{Connection, Failure};
+    use shared::graph::{LoginKind, Profile};
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T10:00:00Z".parse().unwrap()
+    }
+
+    fn hours(hours: i64) -> i64 {
+        now().as_millisecond() + hours * HOUR_MS
+    }
+
+    fn account(status: Status) -> Account {
+        let profile = Profile {
+            app_scoped_id: "2".into(),
+            ig_user_id: "1".into(),
+            username: Some("person.0".into()),
+            name: None,
+            account_type: None,
+            profile_picture_url: None,
+            biography: None,
+            website: None,
+            followers_count: None,
+            follows_count: None,
+            media_count: None,
+        };
+        let connection = Connection {
+            company: "acme",
+            user: "ann",
+            login: LoginKind::Instagram,
+            profile: &profile,
+            scopes: Vec::new(),
+            missing_scopes: Vec::new(),
+            page: "page".into(),
+            token_expires_at: now() + SignedDuration::from_hours(240),
+        };
+        let mut account = Account::new("id".into(), connection, now());
+        account.status = status;
+        account.status_reason = (status != Status::Active).then(|| Failure {
+            code: "code".into(),
+            message: "a sentence".into(),
+            at: now(),
+        });
+        account
+    }
+
+    fn ahead(refresh: Option<i64>, sync: Option<i64>) -> Ahead {
+        Ahead {
+            schedules: [(Kind::Refresh, refresh), (Kind::Sync, sync)]
+                .map(|(kind, at)| (kind.name("id"), at))
+                .into(),
+            queued: Vec::new(),
+        }
+    }
+
+    fn somebody(revoked_at: Option<i64>, evidence_at: Option<i64>) -> Somebody {
+        let mut somebody = Somebody::default();
+        somebody.revoked_at = revoked_at;
+        somebody.evidence_at = evidence_at;
+        somebody
+    }
+
+    #[test]
+    fn an_account_lives_with_time_left_and_both_schedules_ahead_and_else_is_silent() {
+        let alive = somebody(None, None);
+        let planned = ahead(Some(hours(1)), Some(hours(1)));
+        let of = |account: &Account, ahead: &Ahead| standing(account, &alive, ahead, now());
+        assert_eq!(of(&account(Status::Active), &planned), Standing::Live);
+        assert_eq!(of(&account(Status::Error), &planned), Standing::Silent);
+        assert_eq!(
+            of(&account(Status::TokenExpired), &planned),
+            Standing::Silent
+        );
+        for lacking in [
+            ahead(None, Some(hours(1))),
+            ahead(Some(hours(1)), None),
+            ahead(Some(hours(-1)), Some(hours(1))),
+        ] {
+            assert_eq!(of(&account(Status::Active), &lacking), Standing::Silent);
+        }
+        let queued = Ahead {
+            queued: vec![r#"{"task":"refreshToken","account":"id"}"#.into()],
+            ..ahead(None, Some(hours(1)))
+        };
+        assert_eq!(of(&account(Status::Active), &queued), Standing::Live);
+        let mut run_out = account(Status::Active);
+        run_out.token_expires_at = Some(now());
+        assert_eq!(of(&run_out, &planned), Standing::Silent);
+    }
+
+    #[test]
+    fn a_removed_app_is_named_within_a_day_of_the_first_evidence() {
+        let nothing = ahead(None, None);
+        let of = |status, evidence| {
+            let removed = somebody(Some(hours(-100)), evidence);
+            standing(&account(status), &removed, &nothing, now())
+        };
+        assert_eq!(of(Status::Active, None), Standing::NotKnownYet);
+        assert_eq!(of(Status::Active, Some(hours(-23))), Standing::NotKnownYet);
+        assert_eq!(of(Status::Active, Some(hours(-25))), Standing::Silent);
+        assert_eq!(of(Status::Error, Some(hours(-25))), Standing::Silent);
+        assert_eq!(
+            of(Status::Revoked, Some(hours(-25))),
+            Standing::Named(Status::Revoked)
+        );
+        let mut without_reason = account(Status::Revoked);
+        without_reason.status_reason = None;
+        let removed = somebody(Some(hours(-100)), Some(hours(-25)));
+        let standing = standing(&without_reason, &removed, &nothing, now());
+        assert_eq!(standing, Standing::Silent);
+    }
+}

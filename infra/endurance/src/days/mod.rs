@@ -25,27 +25,74 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 /// DynamoDB drops what is past its time within days.
 const DAYS_BETWEEN_SWEEPS: i64 = 5;
+/// Whoever waits sees that it goes on.
+const DAYS_BETWEEN_SIGNS_OF_LIFE: i64 = 10;
 
-/// Lets the days pass.
+/// Lets the days pass over all deployments, side by side, and prints what came of them.
 ///
 /// # Errors
 /// When a function fails as a whole, or a simulator does not answer.
-pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
+pub(crate) fn run(options: &DaysOptions) -> Result<Report, String> {
     let started = Instant::now();
+    let reports = std::thread::scope(|scope| {
+        let threads: Vec<_> = shares(options)
+            .into_iter()
+            .map(|share| scope.spawn(move || crate::on_this_thread(run_deployment(share))))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err("a deployment panicked".into()))
+            })
+            .collect::<Result<Vec<Report>, String>>()
+    })?;
+    let mut reports = reports.into_iter();
+    let mut report = reports.next().ok_or("no deployment was asked for")?;
+    for other in reports {
+        report.add(other);
+    }
+    report.print(options, started.elapsed());
+    Ok(report)
+}
+
+/// What each deployment has of the accounts; another seed makes other people of them.
+fn shares(options: &DaysOptions) -> Vec<Deployment> {
+    let all = options.deployments;
+    (0..all)
+        .map(|number| Deployment {
+            number,
+            options: DaysOptions {
+                accounts: options.accounts / all + usize::from(number < options.accounts % all),
+                ..options.clone()
+            },
+        })
+        .collect()
+}
+
+/// One of the deployments that run side by side.
+struct Deployment {
+    number: usize,
+    options: DaysOptions,
+}
+
+async fn run_deployment(deployment: Deployment) -> Result<Report, String> {
+    let Deployment { number, options } = deployment;
     let stage = Stage::set(WorldOptions {
-        seed: options.seed,
+        seed: options.seed + number as u64,
         page_size: options.page_size,
         ..WorldOptions::default()
     })
     .await;
     stage.world.schedule_audits().await;
     let begin = stage.world.clock.milliseconds();
-    let weather = Weather::new(options, begin);
+    let weather = Weather::new(&options, begin);
     let mut run = Run {
-        people: People::new(options, begin),
+        people: People::new(&options, number, begin),
         sky: Sky::default(),
         tally: Tally::default(),
-        report: Report::new(options, &weather, begin),
+        report: Report::new(&weather, begin),
         stage,
         weather,
     };
@@ -55,19 +102,18 @@ pub(crate) async fn run(options: &DaysOptions) -> Result<Report, String> {
     for day in 1..=options.days {
         run.pass_day().await?;
         run.check_day(day).await?;
+        if day % DAYS_BETWEEN_SIGNS_OF_LIFE == 0 {
+            let (complaints, all) = (run.report.complaints(), options.days);
+            crate::mutter(&format!(
+                "deployment {}: day {day} of {all}, {complaints} complaints",
+                number + 1
+            ));
+        }
         if day % DAYS_BETWEEN_SWEEPS == 0 {
             run.stage.world.aws.sweep_expired_items().await;
         }
     }
-    let Run {
-        tally,
-        report,
-        people,
-        ..
-    } = run;
-    let report = report.finish(tally, &people, started.elapsed());
-    report.print();
-    Ok(report)
+    Ok(run.report.finish(options.days, run.tally, &run.people))
 }
 
 struct Run {

@@ -17,7 +17,7 @@ const COMPANIES: usize = 10;
 const ACCOUNTS_PER_COMPANY: usize = 100;
 
 /// Somebody, and what is known of their account from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Somebody {
     /// At Instagram.
     pub(crate) username: String,
@@ -44,9 +44,9 @@ pub(crate) struct People {
 }
 
 impl People {
-    /// People with what they will do, drawn from the seed.
-    pub(crate) fn new(options: &DaysOptions, begin: i64) -> Self {
-        let mut random = Random::new(options.seed, "people");
+    /// People of a deployment with what they will do, drawn from the seed.
+    pub(crate) fn new(options: &DaysOptions, deployment: usize, begin: i64) -> Self {
+        let mut random = Random::new(options.seed, &format!("people of {deployment}"));
         let companies = COMPANIES.max(options.accounts / ACCOUNTS_PER_COMPANY);
         let mut all: Vec<Somebody> = (0..options.accounts)
             .map(|number| Somebody {

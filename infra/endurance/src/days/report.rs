@@ -18,7 +18,6 @@ const COMPLAINTS_SHOWN: usize = 20;
 
 /// What came of the days.
 pub(crate) struct Report {
-    options: DaysOptions,
     weather: Vec<String>,
     begin: i64,
     tally: Tally,
@@ -37,16 +36,15 @@ pub(crate) struct Report {
     account_days: u64,
     revocations: usize,
     longest_to_evidence: i64,
-    wall: Duration,
+    people: usize,
 }
 
 impl Report {
-    pub(super) fn new(options: &DaysOptions, weather: &Weather, begin: i64) -> Self {
+    pub(super) fn new(weather: &Weather, begin: i64) -> Self {
         let shown = |range: &std::ops::Range<i64>| {
             format!("{} to {}", moment(range.start), moment(range.end))
         };
         Self {
-            options: options.clone(),
             weather: vec![
                 format!("Instagram out of order   {}", shown(&weather.outage)),
                 format!("Instagram throttling     {}", shown(&weather.throttling)),
@@ -69,7 +67,7 @@ impl Report {
             account_days: 0,
             revocations: 0,
             longest_to_evidence: 0,
-            wall: Duration::ZERO,
+            people: 0,
         }
     }
 
@@ -99,7 +97,7 @@ impl Report {
         self.named
             .entry(status.as_str())
             .or_default()
-            .entry(somebody.username.clone())
+            .entry(account.id.clone())
             .or_insert(took);
     }
 
@@ -121,24 +119,50 @@ impl Report {
         self.last_day = counts;
     }
 
-    pub(super) fn finish(mut self, tally: Tally, people: &People, wall: Duration) -> Self {
+    /// The whole of it, after so many days.
+    pub(super) fn finish(mut self, days: i64, tally: Tally, people: &People) -> Self {
         self.tally = tally;
-        self.wall = wall;
+        self.people = people.all.len();
         for somebody in &people.all {
             self.revocations += usize::from(somebody.revoked_at.is_some());
             if let (Some(revoked), Some(evidence)) = (somebody.revoked_at, somebody.evidence_at) {
                 self.longest_to_evidence = self.longest_to_evidence.max(evidence - revoked);
             }
         }
-        if self.connected != people.all.len() {
-            let text = format!(
-                "{} of {} people are connected",
-                self.connected,
-                people.all.len()
-            );
-            self.complain(self.options.days, text);
+        if self.connected != self.people {
+            let text = format!("{} of {} people are connected", self.connected, self.people);
+            self.complain(days, text);
         }
         self
+    }
+
+    /// Takes over what came of another deployment's days.
+    pub(super) fn add(&mut self, other: Self) {
+        self.tally.add(other.tally);
+        self.complaints.extend(other.complaints);
+        self.complaints_left_out += other.complaints_left_out;
+        self.logins_refused += other.logins_refused;
+        self.delivered += other.delivered;
+        self.dead_letters += other.dead_letters;
+        if let Some(left) = other.least_time_left {
+            self.note_time_left(left);
+        }
+        for (status, waits) in other.named {
+            self.named.entry(status).or_default().extend(waits);
+        }
+        for (what, count) in other.last_day {
+            *self.last_day.entry(what).or_default() += count;
+        }
+        self.connected += other.connected;
+        self.people += other.people;
+        self.account_days += other.account_days;
+        self.revocations += other.revocations;
+        self.longest_to_evidence = self.longest_to_evidence.max(other.longest_to_evidence);
+    }
+
+    /// How many expectations did not hold.
+    pub(super) fn complaints(&self) -> usize {
+        self.complaints.len() + self.complaints_left_out
     }
 
     /// Whether every expectation held.
@@ -146,11 +170,11 @@ impl Report {
         self.complaints.is_empty()
     }
 
-    pub(super) fn print(&self) {
-        let options = &self.options;
+    pub(super) fn print(&self, options: &DaysOptions, wall: Duration) {
         say(&format!(
-            "{} accounts, {} days from {}, pages of {}, seed {}",
+            "{} accounts in {} deployments, {} days from {}, pages of {}, seed {}",
             options.accounts,
+            options.deployments,
             options.days,
             moment(self.begin),
             options.page_size,
@@ -248,7 +272,7 @@ impl Report {
             ));
         }
         say("");
-        say(&format!("took {:.1} s", self.wall.as_secs_f64()));
+        say(&format!("took {:.1} s", wall.as_secs_f64()));
         for complaint in &self.complaints {
             say(&format!("NOT AS EXPECTED: {complaint}"));
         }

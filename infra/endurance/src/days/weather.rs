@@ -129,3 +129,27 @@ impl Weather {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outage_and_throttling_meet_a_wave_of_renewals_and_lateness_ends_within_its_day() {
+        for seed in 0..50 {
+            let options = DaysOptions {
+                seed,
+                ..DaysOptions::default()
+            };
+            let weather = Weather::new(&options, 0);
+            assert!((48..51).contains(&(weather.outage.start / DAY_MS)));
+            assert!((97..101).contains(&(weather.throttling.start / DAY_MS)));
+            assert_eq!(weather.late_schedules.len(), 20);
+            for late in &weather.late_schedules {
+                assert_eq!(late.start / DAY_MS, late.end / DAY_MS);
+                assert!(weather.at(late.start).schedules_stand_still);
+                assert!(!weather.at(late.end).schedules_stand_still);
+            }
+        }
+    }
+}
