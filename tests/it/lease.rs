@@ -28,8 +28,7 @@ use crate::renewals::{
 const WORKERS: usize = 50;
 /// Rounds of the usual test.
 const ROUNDS: usize = 20;
-/// Rounds of the long one, which takes minutes: `cargo test -p it --features long b03_b04_a_thousand`.
-#[cfg(feature = "long")]
+/// Rounds of the long one.
 const MANY_ROUNDS: usize = 1_000;
 /// No worker waits more often: the places of the sleepers are spread over the waits up to here, and a sleeper whose
 /// place lies behind its end has simply come to its end.
@@ -140,8 +139,8 @@ async fn b04_a_worker_asleep_at_any_wait_past_its_lease_loses_no_token() {
     rounds(4, 2 * MOST_WAITS).await;
 }
 
-#[cfg(feature = "long")]
 #[tokio::test]
+#[ignore = "takes minutes: cargo test --profile endurance -p it -- --ignored --nocapture"]
 async fn b03_b04_a_thousand_rounds_of_fifty_workers_make_a_thousand_renewals() {
     rounds(WORKERS, MANY_ROUNDS).await;
 }
