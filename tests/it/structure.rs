@@ -421,10 +421,13 @@ fn nothing_is_left_for_later_without_an_issue() {
         ["unimplemented", "!("],
         ["#[ign", "ore"],
     ];
+    // A test may be left to a longer command for the time that it takes, and for nothing else.
+    let long = ["#[ign", "ore = \"takes "].concat();
     for source in FILES.iter().filter(|source| source.path != "Cargo.lock") {
+        let text = source.text.replace(&long, "");
         for mark in &marks {
             let mark = mark.concat();
-            assert!(!source.text.contains(&mark), "{} holds {mark}", source.path);
+            assert!(!text.contains(&mark), "{} holds {mark}", source.path);
         }
     }
 }
