@@ -13,6 +13,17 @@ pub struct Call {
     pub access_key_id: String,
     /// The table, queue, secret or schedule.
     pub resource: Option<String>,
+    /// What IAM would ask the caller's policies for. Nothing is refused for want of it here.
+    pub permissions: Vec<Permission>,
     /// The status of the answer; 0 where the connection was closed without one.
     pub status: u16,
+}
+
+/// An action on a resource, as IAM sees a call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// Such as `dynamodb:PutItem`.
+    pub action: String,
+    /// An ARN; `*` for an action that knows no resource.
+    pub resource: String,
 }
