@@ -8,12 +8,16 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 use world::resources::{ACCOUNT_ID, APP_SECRET, QUEUE, REGION, SCHEDULE_GROUP, TABLE};
 
+use crate::structure;
+
 /// The file as it stands.
-pub(crate) const TEXT: &str = include_str!("../../template.yaml");
+pub(crate) fn text_of_file() -> &'static str {
+    structure::file("template.yaml")
+}
 
 /// The template, without anything resolved: `!Ref X` stands as `{"Ref": "X"}`.
 pub(crate) static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
-    let documents = Yaml::load_from_str(TEXT).expect("template.yaml is YAML");
+    let documents = Yaml::load_from_str(text_of_file()).expect("template.yaml is YAML");
     Template(json_of(&documents[0]))
 });
 
