@@ -1,20 +1,14 @@
-//! What is deployed says the same as the code: routes, environment, table, queue, schedule; and everything that can go
-//! wrong has an alarm that a document explains.
+//! The deployed functions say the same as the code: triggers, routes, callers, environment, limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::{KeySchemaElement, TableDescription};
 use local::routes::ROUTES;
 use serde_json::{Value, json};
-use shared::app_secrets::AppSecrets;
 use shared::config::VARIABLES;
-use world::World;
-use world::resources::{
-    AUDIT_SCHEDULE, MAX_RECEIVE_COUNT, TABLE, VISIBILITY_SECONDS, WORKER_TIMEOUT_SECONDS,
-};
+use world::resources::{VISIBILITY_SECONDS, WORKER_TIMEOUT_SECONDS};
 use world::sqs_event::BATCH_SIZE;
 
-use crate::structure::{file, function_names, production_code};
+use crate::structure::{file, function_names};
 use crate::template::{Deployed, TEMPLATE, text, texts};
 
 /// API Gateway waits no longer for an answer, seconds.
@@ -42,7 +36,8 @@ fn function_of(route: &str) -> String {
         .to_owned()
 }
 
-fn deployed() -> BTreeMap<String, Deployed> {
+/// Every deployed function by its logical id.
+pub(crate) fn deployed() -> BTreeMap<String, Deployed> {
     let all = TEMPLATE.functions().into_iter();
     all.map(|function| (function.name.clone(), function))
         .collect()
@@ -221,117 +216,6 @@ fn a_function_starts_with_the_environment_of_the_template() {
     }
 }
 
-fn keys_of(schema: &[KeySchemaElement]) -> Value {
-    let keys = schema.iter();
-    keys.map(
-        |key| json!({"AttributeName": key.attribute_name(), "KeyType": key.key_type().as_str()}),
-    )
-    .collect()
-}
-
-/// The table as CloudFormation would write it.
-fn description_of(table: &TableDescription) -> Value {
-    let attributes = table.attribute_definitions().iter();
-    let indexes = table.global_secondary_indexes().iter().map(|index| {
-        let projection = index.projection().expect("a projection");
-        json!({
-            "IndexName": index.index_name(),
-            "KeySchema": keys_of(index.key_schema()),
-            "Projection": {
-                "ProjectionType": projection.projection_type().map(|kind| kind.as_str()),
-                "NonKeyAttributes": projection.non_key_attributes(),
-            },
-        })
-    });
-    json!({
-        "BillingMode": table.billing_mode_summary().and_then(|it| it.billing_mode()).map(|it| it.as_str()),
-        "KeySchema": keys_of(table.key_schema()),
-        "AttributeDefinitions": attributes.map(|it| json!({
-            "AttributeName": it.attribute_name(), "AttributeType": it.attribute_type().as_str(),
-        })).collect::<Value>(),
-        "GlobalSecondaryIndexes": indexes.collect::<Value>(),
-    })
-}
-
-#[tokio::test]
-async fn the_templates_table_is_the_table_of_the_tests() {
-    let world = World::start().await;
-    let client = &world.clients.dynamodb;
-    let table = client.describe_table().table_name(TABLE).send().await;
-    let mut expected = description_of(table.expect("a table").table().expect("a table"));
-    let ttl = client
-        .describe_time_to_live()
-        .table_name(TABLE)
-        .send()
-        .await;
-    let ttl = ttl
-        .expect("a time to live")
-        .time_to_live_description
-        .expect("one");
-    expected["TimeToLiveSpecification"] =
-        json!({"AttributeName": ttl.attribute_name(), "Enabled": true});
-    expected["PointInTimeRecoverySpecification"] = json!({"PointInTimeRecoveryEnabled": true});
-    expected["DeletionProtectionEnabled"] = json!(true);
-    let mut in_template = TEMPLATE.properties("Table");
-    for definition in [&mut expected, &mut in_template] {
-        for list in ["AttributeDefinitions", "GlobalSecondaryIndexes"] {
-            let list = definition[list].as_array_mut().expect("a list");
-            list.sort_by_key(Value::to_string);
-        }
-    }
-    assert_eq!(in_template, expected);
-}
-
-#[tokio::test]
-async fn the_templates_queue_is_the_queue_of_the_tests() {
-    let world = World::start().await;
-    let client = &world.clients.sqs;
-    let of_queue = async |url: &str, name: &str| -> Value {
-        let name: aws_sdk_sqs::types::QueueAttributeName = name.into();
-        let read = client
-            .get_queue_attributes()
-            .queue_url(url)
-            .attribute_names(name.clone());
-        let read = read.send().await.expect("the queue answers");
-        let value = read
-            .attributes()
-            .and_then(|all| all.get(&name))
-            .expect("the attribute");
-        serde_json::from_str(value).expect("a number or an object")
-    };
-    let queue = TEMPLATE.properties("AccountQueue");
-    let url = &world.resources.queue_url;
-    assert_eq!(
-        queue["VisibilityTimeout"],
-        of_queue(url, "VisibilityTimeout").await
-    );
-    let redrive = of_queue(url, "RedrivePolicy").await;
-    assert_eq!(
-        text(&queue["RedrivePolicy"]["maxReceiveCount"]),
-        text(&redrive["maxReceiveCount"])
-    );
-    assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], MAX_RECEIVE_COUNT);
-    assert_eq!(
-        queue["RedrivePolicy"]["deadLetterTargetArn"],
-        "DeadLetters.Arn"
-    );
-
-    let dead_letters = TEMPLATE.properties("DeadLetters");
-    let url = &world.resources.dead_letters_url;
-    assert_eq!(
-        dead_letters["MessageRetentionPeriod"],
-        of_queue(url, "MessageRetentionPeriod").await
-    );
-    let name = text(&queue["QueueName"]);
-    assert_eq!(
-        dead_letters["RedriveAllowPolicy"],
-        json!({
-            "redrivePermission": "byQueue",
-            "sourceQueueArns": [format!("arn:aws:sqs:us-east-1:000000000000:{name}")],
-        })
-    );
-}
-
 #[test]
 fn the_worker_takes_the_queue_as_the_tests_do_and_no_message_comes_back_while_it_works() {
     let functions = deployed();
@@ -390,69 +274,6 @@ fn every_function_is_small_answers_before_the_caller_gives_up_and_keeps_its_log(
     }
 }
 
-#[tokio::test]
-async fn the_templates_audit_is_the_audit_of_the_tests() {
-    let world = World::start().await;
-    world.schedule_audits().await;
-    let mut schedules = world.aws.schedules();
-    let made = schedules.pop().expect("a schedule");
-    let schedule = TEMPLATE.properties("AuditSchedule");
-    assert_eq!(
-        schedule,
-        json!({
-            "Name": AUDIT_SCHEDULE,
-            "GroupName": made.group,
-            "Description": schedule["Description"],
-            "ScheduleExpression": made.expression,
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "Target": {
-                "Arn": world.resources.queue_arn,
-                "RoleArn": world.variables("test")["SCHEDULE_ROLE_ARN"],
-                "Input": made.input,
-            },
-        })
-    );
-    let group = TEMPLATE.properties("ScheduleGroup");
-    assert_eq!(text(&group["Name"]), made.group);
-}
-
-#[test]
-fn the_apps_secret_begins_empty_and_is_complete_once_it_is_filled_in() {
-    let generated = &TEMPLATE.properties("AppSecret")["GenerateSecretString"];
-    let template = text(&generated["SecretStringTemplate"]);
-    let mut secret: Value = serde_json::from_str(&template).expect("an object");
-    secret[text(&generated["GenerateStringKey"])] = json!("generated");
-    assert!(
-        AppSecrets::parse(&secret.to_string()).is_none(),
-        "nothing works with empty ids"
-    );
-    for (name, value) in [
-        ("instagramAppId", "1"),
-        ("instagramAppSecret", "a"),
-        ("metaAppId", "2"),
-        ("metaAppSecret", "b"),
-    ] {
-        assert_eq!(secret[name], "", "{name}");
-        secret[name] = json!(value);
-    }
-    assert!(AppSecrets::parse(&secret.to_string()).is_some());
-}
-
-#[test]
-fn data_survives_the_stack() {
-    for data in ["Table", "AppSecret", "UserPool"] {
-        let resource = TEMPLATE.raw(data);
-        assert_eq!(
-            (
-                &resource["DeletionPolicy"],
-                &resource["UpdateReplacePolicy"]
-            ),
-            (&json!("Retain"), &json!("Retain")),
-            "{data}"
-        );
-    }
-}
-
 #[test]
 fn the_access_log_holds_no_query_and_no_header_and_requests_are_throttled() {
     let stage = TEMPLATE.properties("ApiStage");
@@ -484,114 +305,6 @@ fn the_access_log_holds_no_query_and_no_header_and_requests_are_throttled() {
             "{limit}"
         );
     }
-}
-
-/// What an alarm watches: namespace, metric, and the function or queue.
-fn watched(alarm: &str) -> (String, String, String) {
-    let properties = TEMPLATE.properties(alarm);
-    assert_eq!(properties["AlarmActions"], json!(["AlarmTopic"]), "{alarm}");
-    let dimension = &properties["Dimensions"][0]["Value"];
-    let of = if dimension.is_null() {
-        String::new()
-    } else {
-        text(dimension)
-    };
-    (
-        text(&properties["Namespace"]),
-        text(&properties["MetricName"]),
-        of,
-    )
-}
-
-#[test]
-fn everything_that_can_go_wrong_has_an_alarm() {
-    let alarms = TEMPLATE.names_of_type("AWS::CloudWatch::Alarm");
-    let all: BTreeSet<_> = alarms.iter().map(|alarm| watched(alarm)).collect();
-    let of = |namespace: &str, metric: &str, of: &str| {
-        (namespace.to_owned(), metric.to_owned(), of.to_owned())
-    };
-    let mut expected = BTreeSet::from([
-        of(
-            "AWS/SQS",
-            "ApproximateNumberOfMessagesVisible",
-            "DeadLetters.QueueName",
-        ),
-        of(
-            "AWS/SQS",
-            "ApproximateAgeOfOldestMessage",
-            "AccountQueue.QueueName",
-        ),
-        of("AWS/ApiGateway", "5xx", "Api"),
-    ]);
-    for function in deployed().keys() {
-        for metric in ["Errors", "Throttles"] {
-            expected.insert(of("AWS/Lambda", metric, function));
-        }
-    }
-    for metric in [
-        "TokenDaysLeft",
-        "TokensAtRisk",
-        "AuditFailed",
-        "PagesFailed",
-        "AuditMended",
-    ] {
-        expected.insert(of(shared::metrics::NAMESPACE, metric, ""));
-    }
-    assert_eq!(all, expected);
-    let missing = TEMPLATE.properties("AuditMissingAlarm");
-    assert_eq!(
-        missing["TreatMissingData"], "breaching",
-        "no audit writes no metric"
-    );
-}
-
-#[test]
-fn a_metric_that_an_alarm_or_the_dashboard_shows_is_written_by_the_code() {
-    let code: String = production_code().map(|(_, code)| code).collect();
-    for alarm in TEMPLATE.names_of_type("AWS::CloudWatch::Alarm") {
-        let (namespace, metric, _) = watched(&alarm);
-        let is_ours = namespace == shared::metrics::NAMESPACE;
-        assert!(
-            !is_ours || code.contains(&format!("\"{metric}\", Unit::")),
-            "{alarm}"
-        );
-    }
-    let dashboard = text(&TEMPLATE.properties("Dashboard")["DashboardBody"]);
-    let dashboard: Value = serde_json::from_str(&dashboard).expect("a dashboard is JSON");
-    let widgets = dashboard["widgets"].as_array().expect("widgets");
-    assert!(widgets.len() >= 6);
-    for metric in widgets
-        .iter()
-        .flat_map(|widget| widget["properties"]["metrics"].as_array().expect("metrics"))
-    {
-        let is_ours = metric[0] == shared::metrics::NAMESPACE;
-        let is_written = || code.contains(&format!("\"{}\", Unit::", text(&metric[1])));
-        assert!(!is_ours || is_written(), "{metric}");
-    }
-}
-
-#[test]
-fn the_page_for_operators_explains_every_alarm() {
-    let page = file("docs/operations.md");
-    let mut headings: Vec<&str> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
-        .collect();
-    let mut alarms = TEMPLATE.names_of_type("AWS::CloudWatch::Alarm");
-    // One text for the same alarm of each function.
-    for function in deployed().keys() {
-        for alarm in &mut alarms {
-            if let Some(rest) = alarm.strip_prefix(function.as_str())
-                && ["ErrorsAlarm", "ThrottlesAlarm"].contains(&rest)
-            {
-                *alarm = format!("…{rest}");
-            }
-        }
-    }
-    alarms.sort();
-    alarms.dedup();
-    headings.sort_unstable();
-    assert_eq!(headings, alarms);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Journeys across functions: one binary, one module a subject.
 
+mod alarms;
 mod aws_faults;
 mod coverage;
 mod crash;
@@ -9,6 +10,7 @@ mod journey;
 mod login;
 mod policy;
 mod races;
+mod resources;
 mod routes;
 mod structure;
 mod tasks;

@@ -86,7 +86,8 @@ pub(crate) async fn recorded() -> Recorded {
 }
 
 impl Walk {
-    /// Logins: new, again, of another company, refused, and one whose account is disconnected before it has its schedules.
+    /// Logins: new, again, of another company, refused, and one whose account is disconnected before it has its
+    /// schedules.
     async fn connect(&self) {
         let journey = &self.journey;
         for name in ["corner.bakery", "ann.makes"] {
