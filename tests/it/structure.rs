@@ -122,7 +122,17 @@ static FILES: LazyLock<Vec<Source>> = LazyLock::new(|| {
     files
 });
 
-fn file(path: &str) -> &'static str {
+/// Path and code of every file that becomes part of a function, without tests and comments.
+pub(crate) fn production_code() -> impl Iterator<Item = (&'static str, String)> {
+    let sources = FILES.iter().filter(|source| source.is_production());
+    sources.map(|source| {
+        let lines: Vec<&str> = source.code().collect();
+        (source.path.as_str(), lines.join("\n"))
+    })
+}
+
+/// The text of a file of the project.
+pub(crate) fn file(path: &str) -> &'static str {
     let found = FILES.iter().find(|file| file.path == path);
     &found.unwrap_or_else(|| panic!("{path} is missing")).text
 }

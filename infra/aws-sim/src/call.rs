@@ -13,6 +13,8 @@ pub struct Call {
     pub access_key_id: String,
     /// The table, queue, secret or schedule.
     pub resource: Option<String>,
+    /// What IAM would ask the caller's policies for. Nothing is refused for want of it here.
+    pub permissions: Vec<Permission>,
     /// The status of the answer; 0 where the connection was closed without one.
     pub status: u16,
     /// How long the request's body was.
@@ -23,4 +25,13 @@ pub struct Call {
     pub read_units: f64,
     /// What DynamoDB charges, in write units of 1 KB, indexes and the double of a transaction included.
     pub write_units: f64,
+}
+
+/// An action on a resource, as IAM sees a call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// Such as `dynamodb:PutItem`.
+    pub action: String,
+    /// An ARN; `*` for an action that knows no resource.
+    pub resource: String,
 }

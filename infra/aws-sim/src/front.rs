@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::core::Core;
 use crate::dynamodb;
 use crate::fault::FaultKind;
+use crate::permission;
 use crate::scheduler;
 use crate::wire::{Answer, ApiError, Service, text};
 
@@ -90,12 +91,14 @@ async fn handle(
         .and_then(|host| host.to_str().ok());
     let base = format!("http://{}", base.unwrap_or("localhost"));
     let answer = answer(&core, &asked, &body, &base).await;
+    let permissions = permission::needed(&asked, &core.place);
     core.log(Call {
         at_ms: core.now_ms(),
         service: asked.service.name(),
         operation: asked.operation,
         access_key_id: access_key_id(&head.headers),
         resource: asked.resource,
+        permissions,
         status: answer.as_ref().map_or(0, |answer| answer.status),
         request_bytes: body.len(),
         response_bytes: answer.as_ref().map_or(0, |answer| answer.body.len()),

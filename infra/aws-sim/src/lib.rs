@@ -13,6 +13,7 @@ mod dynamodb;
 mod fault;
 mod front;
 mod handle;
+mod permission;
 mod random;
 mod scheduler;
 mod secrets;
@@ -24,7 +25,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use call::Call;
+pub use call::{Call, Permission};
 pub use fault::{Fault, FaultKind};
 pub use handle::AwsSim;
 pub use secrets::Quotas;

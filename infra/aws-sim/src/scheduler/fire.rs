@@ -9,6 +9,7 @@ use super::{Schedule, Schedules, arn, key};
 use crate::call::Call;
 use crate::core::{Core, Place, lock};
 use crate::fault::{DELIVER, FaultKind};
+use crate::permission;
 use crate::sqs::Draft;
 use crate::wire::{ApiError, Service, text};
 
@@ -253,6 +254,7 @@ impl Core {
             operation: DELIVER.to_owned(),
             access_key_id: "scheduler.amazonaws.com".to_owned(),
             resource: Some(attempt.schedule.clone()),
+            permissions: permission::of_delivery(text(&attempt.target, "Arn").unwrap_or_default()),
             status: result.as_ref().map_or_else(|error| error.status, |()| 200),
             request_bytes: text(&attempt.target, "Input").map_or(0, str::len),
             response_bytes: 0,

@@ -1,0 +1,368 @@
+//! A walk through everything that the deployed functions do on AWS, each under its own name, so that their calls can be
+//! compared with their roles: also what is only done when somebody is faster, or when AWS refuses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use aws_sim::{Fault, FaultKind, Permission};
+use instagram_sim::{Person, Revocation};
+use jiff::SignedDuration;
+use serde_json::json;
+use shared::lambda::{Context, Function};
+use shared::schedules::Kind;
+use shared::tasks::{Message, Task};
+use world::gateway::HttpCall;
+use world::resources::SCHEDULE_GROUP;
+use world::{Decision, access_key_id};
+
+use crate::journey::{ANN, BOB, Caller, Journey};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// More schedules than one task of the audit compares.
+const MANY: u32 = 4_001;
+
+/// What was recorded: for each caller by its access key id, what IAM would have asked for; and all operations.
+pub(crate) struct Recorded {
+    needed: BTreeMap<String, BTreeSet<Permission>>,
+    /// The names of all operations that any function called.
+    pub(crate) operations: BTreeSet<String>,
+}
+
+impl Recorded {
+    /// What a deployed function needed, by its logical id.
+    pub(crate) fn of_function(&self, name: &str) -> BTreeSet<Permission> {
+        let needed = self.needed.get(&access_key_id(name));
+        needed
+            .unwrap_or_else(|| panic!("{name} called nothing"))
+            .clone()
+    }
+
+    /// What Scheduler needed to deliver.
+    pub(crate) fn of_scheduler(&self) -> &BTreeSet<Permission> {
+        &self.needed["scheduler.amazonaws.com"]
+    }
+
+    /// What whoever feeds the worker needed.
+    pub(crate) fn of_event_source(&self) -> &BTreeSet<Permission> {
+        &self.needed["POLLER"]
+    }
+}
+
+struct Walk {
+    journey: Journey,
+    /// `RefreshApi`: the routes of the crate whose tasks are the journey's worker.
+    api: Function,
+}
+
+/// Goes the whole way.
+pub(crate) async fn recorded() -> Recorded {
+    let mut journey = Journey::start().await;
+    let world = &journey.world;
+    let api = Function::new(world.app("RefreshApi")).with_routes(refresh::routes());
+    journey.worker = Function::new(world.app("RefreshWorker")).with_tasks(refresh::handle);
+    let walk = Walk { journey, api };
+    walk.connect().await;
+    walk.read().await;
+    walk.change().await;
+    walk.refresh_by_hand().await;
+    walk.work().await;
+    walk.audit().await;
+    let mut needed: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
+    let mut operations = BTreeSet::new();
+    for call in walk.journey.world.aws.calls() {
+        if call.access_key_id.starts_with("TEST") && call.access_key_id != access_key_id("") {
+            operations.insert(call.operation);
+        }
+        needed
+            .entry(call.access_key_id)
+            .or_default()
+            .extend(call.permissions);
+    }
+    Recorded { needed, operations }
+}
+
+impl Walk {
+    /// Logins: new, again, of another company, refused, and one whose account is disconnected before it has its
+    /// schedules.
+    async fn connect(&self) {
+        let journey = &self.journey;
+        for name in ["corner.bakery", "ann.makes"] {
+            journey.connected(ANN, name).await;
+        }
+        journey.connected(BOB, "city.museum").await;
+        journey.settle().await;
+        journey.connected(ANN, "corner.bakery").await;
+        journey.log_in(BOB, "corner.bakery", Decision::Allow).await;
+        journey.log_in(BOB, "corner.bakery", Decision::Deny).await;
+        let unknown = HttpCall::post("/instagram/callback")
+            .json(&json!({"code": "a-code-of-nobody", "state": "a-state-of-nobody"}))
+            .header("idempotency-key", "exchange-1");
+        self.ask(&journey.callback, unknown, ANN, 400).await;
+
+        let id = self.new_account("overtaken").await;
+        let begun = journey.begin(ANN).await;
+        let call = journey
+            .redirected(&begun, "overtaken", Decision::Allow)
+            .await;
+        let disconnect = async {
+            self.account(&journey.accounts, "POST", &id, "/disconnect", 200)
+                .await;
+        };
+        let again = journey.call(&journey.callback, call);
+        self.interrupted(again, "Callback", "UpdateSchedule", disconnect)
+            .await;
+    }
+
+    /// Everything that only looks.
+    async fn read(&self) {
+        let journey = &self.journey;
+        let id = self.id_of("corner.bakery").await;
+        let first = self
+            .get(&journey.accounts, "/instagram/accounts?limit=1")
+            .await;
+        let cursor = first["nextCursor"].as_str().expect("more than one account");
+        for target in [
+            format!("/instagram/accounts?limit=1&cursor={cursor}"),
+            "/instagram/accounts/expiring?hours=1440".into(),
+            format!("/instagram/accounts/{id}"),
+            format!("/instagram/accounts/{id}/timeline"),
+            format!("/instagram/accounts/{id}/sync-log"),
+            "/integrations".into(),
+            "/health".into(),
+            "/ready".into(),
+        ] {
+            self.get(&journey.accounts, &target).await;
+        }
+        self.get(&self.api, "/health/coverage").await;
+    }
+
+    /// Everything that changes an account at a person's wish.
+    async fn change(&self) {
+        let journey = &self.journey;
+        let (accounts, id) = (&journey.accounts, self.id_of("corner.bakery").await);
+        let patch = HttpCall::patch(&format!("/instagram/accounts/{id}"))
+            .json(&json!({"clientId": "a-client"}));
+        self.ask(accounts, patch, ANN, 200).await;
+        for _ in 0..2 {
+            let sync = HttpCall::post(&format!("/instagram/accounts/{id}/sync"))
+                .header("idempotency-key", "sync-1");
+            self.ask(accounts, sync, ANN, 200).await;
+        }
+        self.account(accounts, "POST", &id, "/refresh-status", 200)
+            .await;
+
+        // A refusal is compared with another account, and leaves its key free.
+        let doomed = self.new_account("doomed").await;
+        journey
+            .world
+            .instagram
+            .revoke_tokens_of("doomed", Revocation::AppRemoved);
+        let sync = HttpCall::post(&format!("/instagram/accounts/{doomed}/sync"))
+            .header("idempotency-key", "sync-2");
+        self.ask(accounts, sync, ANN, 409).await;
+        self.account(accounts, "DELETE", &doomed, "", 204).await;
+
+        // Somebody connects the account anew while its schedules are being removed.
+        let torn = self.new_account("torn").await;
+        self.account(accounts, "POST", &torn, "/disconnect", 200)
+            .await;
+        let connect = async {
+            journey.connected(ANN, "torn").await;
+        };
+        let again = self.account(accounts, "POST", &torn, "/disconnect", 200);
+        self.interrupted(again, "Accounts", "DeleteSchedule", connect)
+            .await;
+
+        // An operator has deleted a page that the function still remembers.
+        let lost = self.new_account("lost.page").await;
+        self.account(accounts, "POST", &lost, "/sync", 200).await;
+        self.delete_page_of("lost.page").await;
+        self.account(accounts, "POST", &lost, "/disconnect", 200)
+            .await;
+    }
+
+    /// `POST …/refresh`: that works, that is refused, whose schedule cannot be moved, whose page was deleted.
+    async fn refresh_by_hand(&self) {
+        let journey = &self.journey;
+        let names = [
+            "by.hand",
+            "by.hand.refused",
+            "by.hand.unplanned",
+            "by.hand.lost",
+        ];
+        let mut ids = Vec::new();
+        for name in names {
+            ids.push(self.new_account(name).await);
+        }
+        journey.settle().await;
+        journey.world.clock.advance(DAY * 2);
+        for _ in 0..2 {
+            let call = HttpCall::post(&format!("/instagram/accounts/{}/refresh", ids[0]))
+                .header("idempotency-key", "refresh-1");
+            self.ask(&self.api, call, ANN, 200).await;
+        }
+        journey
+            .world
+            .instagram
+            .revoke_tokens_of("by.hand.refused", Revocation::AppRemoved);
+        let call = HttpCall::post(&format!("/instagram/accounts/{}/refresh", ids[1]))
+            .header("idempotency-key", "refresh-2");
+        self.ask(&self.api, call, ANN, 409).await;
+
+        let refused = Fault::on("scheduler", "CreateSchedule", FaultKind::ServerError);
+        journey.world.aws.add_fault(refused);
+        self.account(&self.api, "POST", &ids[2], "/refresh", 200)
+            .await;
+        journey.world.aws.clear_faults();
+
+        // Too young to be renewed again, but its page is remembered now.
+        journey.world.clock.advance(DAY * 2);
+        self.account(&self.api, "POST", &ids[3], "/refresh", 200)
+            .await;
+        journey.world.clock.advance(DAY * 2);
+        self.delete_page_of("by.hand.lost").await;
+        self.account(&self.api, "POST", &ids[3], "/refresh", 200)
+            .await;
+    }
+
+    /// The queue: daily sync, renewal by schedule, a token that dies, a page that was deleted.
+    async fn work(&self) {
+        let journey = &self.journey;
+        self.new_account("at.work").await;
+        self.new_account("at.work.doomed").await;
+        journey.world.advance(DAY * 2, &journey.worker).await;
+        journey
+            .world
+            .instagram
+            .revoke_tokens_of("at.work.doomed", Revocation::AppRemoved);
+        self.delete_page_of("at.work").await;
+        journey.world.advance(DAY * 52, &journey.worker).await;
+    }
+
+    /// The audit: schedules that are missing or left over, a label on the wrong version, more than one task compares.
+    async fn audit(&self) {
+        let journey = &self.journey;
+        let world = &journey.world;
+        let id = self.new_account("audited").await;
+        journey.settle().await;
+        let deleted = world.clients.scheduler.delete_schedule();
+        let deleted = deleted
+            .group_name(SCHEDULE_GROUP)
+            .name(Kind::Refresh.name(&id));
+        deleted.send().await.expect("there is such a schedule");
+        // A write that died after it had put its version.
+        let half_done = world.clients.secrets.put_secret_value();
+        let half_done = half_done
+            .secret_id(self.page_of("audited").await)
+            .client_request_token("00000000-0000-4000-8000-000000000001")
+            .secret_string("half done");
+        half_done.send().await.expect("there is such a page");
+        world.schedule_audits().await;
+        world.advance(HOUR * 8, &journey.worker).await;
+
+        // More than one task compares: it makes sixteen, of which one is enough here.
+        let app = world.app("test");
+        let later = world.now() + DAY * 40;
+        for number in 0..MANY {
+            let stranger = format!("{:08x}-0000-4000-8000-000000000000", number << 20 | 0xf);
+            let made = app.schedules.put_refresh(&stranger, 1, later);
+            made.await.expect("the schedule is made");
+        }
+        for prefix in ["", "5"] {
+            let prefix = prefix.to_owned();
+            let body = Message::of_schedule(Task::AuditCoverage { prefix }).to_body();
+            let batch = json!({"Records": [{"messageId": "1", "body": body}]}).to_string();
+            let mut context = Context::default();
+            context.deadline = u64::MAX;
+            let answer = journey.worker.invoke(&batch, context).await;
+            let answer = answer.expect("a batch's answer");
+            assert_eq!(answer.get(), r#"{"batchItemFailures":[]}"#);
+        }
+    }
+
+    async fn new_account(&self, name: &str) -> String {
+        let world = &self.journey.world;
+        world.instagram.add_person(Person::business(name));
+        self.journey.connected(ANN, name).await
+    }
+
+    async fn id_of(&self, name: &str) -> String {
+        let records = self.journey.records(ANN.company).await;
+        let record = records
+            .into_iter()
+            .find(|record| record.username.as_deref() == Some(name));
+        record.expect("a connected account").id
+    }
+
+    /// The name of the secret with an account's token.
+    async fn page_of(&self, name: &str) -> String {
+        let records = self.journey.records(ANN.company).await;
+        let record = records
+            .into_iter()
+            .find(|record| record.username.as_deref() == Some(name));
+        let page = record.and_then(|record| record.token_page);
+        format!("instagram/tokens/{}", page.expect("a page"))
+    }
+
+    async fn delete_page_of(&self, name: &str) {
+        let page = self.page_of(name).await;
+        let deleted = self.journey.world.clients.secrets.delete_secret();
+        let deleted = deleted.secret_id(page).force_delete_without_recovery(true);
+        deleted.send().await.expect("there is such a page");
+    }
+
+    async fn get(&self, function: &Function, target: &str) -> serde_json::Value {
+        let reply = self.ask(function, HttpCall::get(target), ANN, 200).await;
+        reply.json()
+    }
+
+    async fn account(&self, function: &Function, method: &str, id: &str, rest: &str, status: u16) {
+        let call = HttpCall::new(method, &format!("/instagram/accounts/{id}{rest}"));
+        self.ask(function, call, ANN, status).await;
+    }
+
+    async fn ask(
+        &self,
+        function: &Function,
+        call: HttpCall,
+        caller: Caller,
+        status: u16,
+    ) -> world::gateway::Reply {
+        let what = format!("{} {}", call.method, call.path);
+        let call = call.as_user(caller.user, caller.company, "admin");
+        let reply = self.journey.call(function, call).await;
+        assert_eq!(reply.status, status, "{what}: {}", reply.text());
+        reply
+    }
+
+    /// Lets a request stand still as soon as its function has made a call of this operation, does something else to
+    /// its end, and goes on with the request.
+    async fn interrupted<T>(
+        &self,
+        request: impl Future<Output = T>,
+        function: &str,
+        operation: &str,
+        meanwhile: impl Future<Output = ()>,
+    ) -> T {
+        let aws = &self.journey.world.aws;
+        let (before, caller) = (aws.calls().len(), access_key_id(function));
+        let is_there = || {
+            aws.calls()[before..]
+                .iter()
+                .any(|call| call.access_key_id == caller && call.operation == operation)
+        };
+        let mut request = pin!(request);
+        let early = poll_fn(|context| match request.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if is_there() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        assert!(early.await.is_none(), "{function} made no {operation}");
+        meanwhile.await;
+        request.await
+    }
+}
