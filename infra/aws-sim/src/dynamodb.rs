@@ -176,16 +176,18 @@ impl DynamoDb {
     }
 }
 
-/// The table that a call is about; the first, where it is about several.
-pub(crate) fn resource(body: &[u8]) -> Option<String> {
-    // Items are many and large, and nobody asks for them here.
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
+/// What a call names: its table and index, and those of its parts, in the members where the request has them. Items are
+/// many and large, and are left out.
+pub(crate) fn names(body: &[u8]) -> Value {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
     struct Names<'a> {
         #[serde(borrow)]
         table_name: Option<Cow<'a, str>>,
-        request_items: Option<BTreeMap<String, IgnoredAny>>,
-        #[serde(borrow, default)]
+        #[serde(borrow)]
+        index_name: Option<Cow<'a, str>>,
+        request_items: BTreeMap<String, IgnoredAny>,
+        #[serde(borrow)]
         transact_items: Vec<BTreeMap<String, InTransaction<'a>>>,
     }
     #[derive(Deserialize)]
@@ -194,17 +196,38 @@ pub(crate) fn resource(body: &[u8]) -> Option<String> {
         #[serde(borrow)]
         table_name: Option<Cow<'a, str>>,
     }
-    let names: Names<'_> = serde_json::from_slice(body).ok()?;
-    let in_batch = || names.request_items?.into_keys().next();
-    let in_transaction = || {
-        let first = names.transact_items.into_iter().next()?;
-        Some(first.into_values().next()?.table_name?.into_owned())
+    let names: Names<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let tables: Map<String, Value> = names
+        .request_items
+        .into_keys()
+        .map(|table| (table, Value::Null))
+        .collect();
+    let parts = names.transact_items.iter().map(|parts| {
+        let parts = parts.iter();
+        parts
+            .map(|(part, named)| (part.clone(), json!({"TableName": named.table_name})))
+            .collect::<Map<String, Value>>()
+    });
+    json!({
+        "TableName": names.table_name,
+        "IndexName": names.index_name,
+        "RequestItems": tables,
+        "TransactItems": parts.collect::<Vec<_>>(),
+    })
+}
+
+/// The table that a call is about, of what it names; the first, where it is about several.
+pub(crate) fn resource(names: &Value) -> Option<String> {
+    let table_of = |part: &Value| part.get("TableName")?.as_str().map(str::to_owned);
+    let in_batch = || {
+        let tables = names.get("RequestItems")?.as_object()?;
+        tables.keys().next().cloned()
     };
-    names
-        .table_name
-        .map(Cow::into_owned)
-        .or_else(in_batch)
-        .or_else(in_transaction)
+    let in_transaction = || {
+        let first = names.pointer("/TransactItems/0")?.as_object()?;
+        first.values().next().and_then(table_of)
+    };
+    table_of(names).or_else(in_batch).or_else(in_transaction)
 }
 
 fn temporary_file() -> PathBuf {

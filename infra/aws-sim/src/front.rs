@@ -170,11 +170,12 @@ fn understand(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> O
     let (prefix, operation) = target.to_str().ok()?.rsplit_once('.')?;
     if matches!(prefix, "DynamoDB_20120810" | "DynamoDBStreams_20120810") {
         // dynoxide reads the body itself.
+        let input = dynamodb::names(body);
         return Some(Asked {
             service: Service::DynamoDb,
             operation: operation.to_owned(),
-            resource: dynamodb::resource(body),
-            input: Value::Null,
+            resource: dynamodb::resource(&input),
+            input,
         });
     }
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
