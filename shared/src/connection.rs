@@ -37,7 +37,7 @@ pub async fn plan(app: &Arc<App>, account: &Account) -> Result<(), VaultError> {
         let entry = app.vault.entry(&account).await?;
         let now = app.clock.now();
         let at = policy::first_refresh_at(&account.id, entry.issued_at, entry.expires_at);
-        let at = at.max(policy::full_second(now));
+        let at = at.max(policy::full_second(now + policy::SOONEST_SCHEDULE));
         app.schedules
             .put_refresh(&account.id, account.connection_generation, at)
             .await?;
@@ -76,7 +76,8 @@ pub async fn plan_refresh(
     account: &Account,
     at: Timestamp,
 ) -> Result<(), VaultError> {
-    let at = policy::full_second(at);
+    let soonest = app.clock.now() + policy::SOONEST_SCHEDULE;
+    let at = policy::full_second(at.max(soonest));
     let planned = account.connection_generation;
     app.schedules.put_refresh(&account.id, planned, at).await?;
     let now = app.clock.now();

@@ -33,6 +33,10 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// A refresh whose time passed longer ago than this will not come by itself: its schedule or task was lost.
 pub const REFRESH_LOST_AFTER: SignedDuration = SignedDuration::from_hours(2);
 
+/// No schedule is made for an earlier moment than this from now: one that lies in the past when Scheduler reads it may be
+/// refused.
+pub const SOONEST_SCHEDULE: SignedDuration = SignedDuration::from_secs(60);
+
 /// Spread of the first try, so that accounts that connected together do not refresh together.
 const JITTER_SECONDS: u64 = 24 * 3600;
 

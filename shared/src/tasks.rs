@@ -38,6 +38,9 @@ pub enum Task {
     AuditCoverage {
         /// Only accounts whose id begins with it; empty for all of them.
         prefix: String,
+        /// Only accounts whose id comes after it: where the task before this one stopped.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        after: String,
     },
 }
 

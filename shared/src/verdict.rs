@@ -155,7 +155,7 @@ pub async fn weigh(
         .working_accounts(&account.id, COMPARED, now)
         .await?;
     let mut compared = 0;
-    for id in others {
+    for id in others.to_ask {
         let Some(other) = app.table.account(&id).await? else {
             continue;
         };
@@ -167,7 +167,7 @@ pub async fn weigh(
             Err(_) => compared += 1,
         }
     }
-    if compared == 0 {
+    if !others.are_there {
         return Ok(Weight::Believed);
     }
     tracing::error!(

@@ -274,7 +274,8 @@ impl Walk {
         }
         for prefix in ["", "5"] {
             let prefix = prefix.to_owned();
-            let body = Message::of_schedule(Task::AuditCoverage { prefix }).to_body();
+            let after = String::new();
+            let body = Message::of_schedule(Task::AuditCoverage { prefix, after }).to_body();
             let batch = json!({"Records": [{"messageId": "1", "body": body}]}).to_string();
             let mut context = Context::default();
             context.deadline = u64::MAX;

@@ -4,10 +4,10 @@
 //! again, and every dead one a named state. Works through any number of accounts: where there are more than one task can
 //! compare, it makes a task for each further digit of their ids.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Status};
 use shared::app::App;
 use shared::lambda::TaskError;
@@ -23,76 +23,103 @@ use crate::{current, pages};
 
 /// So many accounts are compared by one task: some forty calls of `ListSchedules` for each kind.
 const MOST_COMPARED: usize = 4_000;
-/// So many accounts are brought in order by one task; it is queued again for the rest.
-const MOST_CHANGED: usize = 200;
+/// So many accounts are looked at more closely by one task; the next task goes on behind them.
+const MOST_TOUCHED: usize = 200;
+/// And no further one is begun after this long.
+const MOST_TIME: SignedDuration = SignedDuration::from_secs(12);
 
-/// What an audit found.
+/// What an audit found and did.
 #[derive(Debug, Default)]
 struct Findings {
-    by_status: BTreeMap<Status, usize>,
-    soonest_expiry: Option<Timestamp>,
-    at_risk: usize,
+    touched: usize,
     mended: usize,
     removed: usize,
     failed: usize,
 }
 
-/// Audits the accounts whose id begins with `prefix`.
-pub(crate) async fn audit(app: &Arc<App>, prefix: &str) -> Result<(), TaskError> {
+/// How the compared accounts stand.
+#[derive(Debug, Default)]
+struct Standing {
+    by_status: BTreeMap<Status, usize>,
+    soonest_expiry: Option<Timestamp>,
+    at_risk: usize,
+}
+
+/// Audits the accounts whose id begins with `prefix` and comes after `after`.
+///
+/// Each account is met once by an audit, however many tasks it takes: one that cannot be mended keeps nobody behind it
+/// from being looked at.
+pub(crate) async fn audit(app: &Arc<App>, prefix: &str, after: &str) -> Result<(), TaskError> {
     let now = app.clock.now();
+    let Some(refreshes) = app
+        .schedules
+        .list(Kind::Refresh, prefix, MOST_COMPARED)
+        .await?
+    else {
+        return split(app, prefix).await;
+    };
+    let Some(syncs) = app
+        .schedules
+        .list(Kind::Sync, prefix, MOST_COMPARED)
+        .await?
+    else {
+        return split(app, prefix).await;
+    };
+    let Some(accounts) = app
+        .table
+        .connected_accounts(prefix, MOST_COMPARED, now)
+        .await?
+    else {
+        return split(app, prefix).await;
+    };
+    let accounts: BTreeMap<&str, &ConnectedAccount> = accounts
+        .iter()
+        .map(|account| (account.id.as_str(), account))
+        .collect();
+    let ids: BTreeSet<&str> = refreshes
+        .union(&syncs)
+        .map(String::as_str)
+        .chain(accounts.keys().copied())
+        .filter(|id| *id > after)
+        .collect();
+    let mut findings = Findings::default();
+    for id in ids {
+        let (has_refresh, has_sync) = (refreshes.contains(id), syncs.contains(id));
+        let outcome = match accounts.get(id) {
+            Some(found) if !needs_mending(found, has_refresh, has_sync, now) => continue,
+            Some(_) => mend(app, id, has_refresh, has_sync).await,
+            None => remove_left_over(app, id).await,
+        };
+        findings.note(id, outcome, accounts.contains_key(id));
+        let elapsed = app.clock.now().duration_since(now);
+        if findings.touched == MOST_TOUCHED || elapsed > MOST_TIME {
+            findings.tell(prefix);
+            return send(app, prefix.to_owned(), id.to_owned()).await;
+        }
+    }
+    findings.tell(prefix);
+    Standing::of(accounts.values().copied(), now).tell(prefix, now);
+    app.table.note_audit(prefix, now).await?;
     if prefix.is_empty() {
         pages::audit(app).await?;
     }
-    let refreshes = app
-        .schedules
-        .list(Kind::Refresh, prefix, MOST_COMPARED)
-        .await?;
-    let syncs = app
-        .schedules
-        .list(Kind::Sync, prefix, MOST_COMPARED)
-        .await?;
-    let accounts = app
-        .table
-        .connected_accounts(prefix, MOST_COMPARED, now)
-        .await?;
-    let (Some(refreshes), Some(syncs), Some(accounts)) = (refreshes, syncs, accounts) else {
-        return split(app, prefix).await;
-    };
-    let mut findings = Findings::default();
-    for found in &accounts {
-        findings.count(found, now);
-        let (has_refresh, has_sync) = (refreshes.contains(&found.id), syncs.contains(&found.id));
-        if !needs_mending(found, has_refresh, has_sync, now) {
-            continue;
-        }
-        findings.note(&found.id, mend(app, found, has_refresh).await);
-        if findings.changed() == MOST_CHANGED {
-            return again(app, prefix).await;
-        }
-    }
-    let connected: HashSet<&String> = accounts.iter().map(|account| &account.id).collect();
-    for id in refreshes.union(&syncs).filter(|id| !connected.contains(id)) {
-        match remove_left_over(app, id).await {
-            Ok(removed) => findings.removed += usize::from(removed),
-            Err(error) => findings.note(id, Err(error)),
-        }
-        if findings.changed() == MOST_CHANGED {
-            return again(app, prefix).await;
-        }
-    }
-    findings.tell(prefix, now);
     Ok(())
 }
 
-async fn again(app: &Arc<App>, prefix: &str) -> Result<(), TaskError> {
-    let prefix = prefix.to_owned();
-    Ok(app.queue.send(Task::AuditCoverage { prefix }).await?)
+async fn send(app: &Arc<App>, prefix: String, after: String) -> Result<(), TaskError> {
+    Ok(app
+        .queue
+        .send(Task::AuditCoverage { prefix, after })
+        .await?)
 }
 
+/// Too many for one task: one for each next digit.
 async fn split(app: &Arc<App>, prefix: &str) -> Result<(), TaskError> {
     for digit in ID_DIGITS.chars() {
-        let prefix = format!("{prefix}{digit}");
-        app.queue.send(Task::AuditCoverage { prefix }).await?;
+        send(app, format!("{prefix}{digit}"), String::new()).await?;
+    }
+    if prefix.is_empty() {
+        pages::audit(app).await?;
     }
     Ok(())
 }
@@ -124,22 +151,23 @@ fn is_refresh_missing(next: Option<Timestamp>, has_refresh: bool, now: Timestamp
     }
 }
 
-/// Brings one account in order; `false` where its record shows that there is nothing to do.
+/// Brings one account in order; `false` where there is nothing to do, or nothing that this could mend.
 async fn mend(
     app: &Arc<App>,
-    found: &ConnectedAccount,
+    id: &str,
     has_refresh: bool,
+    has_sync: bool,
 ) -> Result<bool, TaskError> {
     let now = app.clock.now();
-    let account = app.table.account(&found.id).await?;
+    let account = app.table.account(id).await?;
     let Some(account) = account.filter(Account::is_connected) else {
-        connection::remove_schedules(app, &found.id).await?;
+        connection::remove_schedules(app, id).await?;
         return Ok(true);
     };
     if !account.is_live(now) {
         // A token that ran out is told in the timeline once, by whoever finds it first.
         verdict::note_expiry(app, &account, BY_SCHEDULE).await?;
-        connection::remove_schedules(app, &found.id).await?;
+        connection::remove_schedules(app, id).await?;
         return Ok(true);
     }
     if account.token_suspect_since.is_some() {
@@ -149,12 +177,10 @@ async fn mend(
         };
         app.queue.send(task).await?;
     }
-    let is_missing = is_refresh_missing(account.next_refresh_at, has_refresh, now);
-    if is_missing || account.token_suspect_since.is_none() {
-        current::planned(app, &account).await?;
-        return Ok(true);
+    if has_sync && !is_refresh_missing(account.next_refresh_at, has_refresh, now) {
+        return Ok(false);
     }
-    Ok(false)
+    current::planned(app, &account).await
 }
 
 /// Removes the schedules of an account that the index does not show; `false` where it is connected all the same.
@@ -168,27 +194,13 @@ async fn remove_left_over(app: &Arc<App>, id: &str) -> Result<bool, TaskError> {
 }
 
 impl Findings {
-    fn count(&mut self, found: &ConnectedAccount, now: Timestamp) {
-        *self.by_status.entry(found.status).or_default() += 1;
-        if found.status.is_dead() {
-            return;
-        }
-        let expiry = found.token_expires_at;
-        self.soonest_expiry = Some(
-            self.soonest_expiry
-                .map_or(expiry, |soonest| soonest.min(expiry)),
-        );
-        self.at_risk += usize::from(expiry.duration_since(now) <= policy::ALARM_BEFORE_EXPIRY);
-    }
-
-    fn changed(&self) -> usize {
-        self.mended + self.removed
-    }
-
     /// One account that cannot be mended keeps no other from it; the next audit tries again.
-    fn note(&mut self, id: &str, mended: Result<bool, TaskError>) {
-        match mended {
-            Ok(mended) => self.mended += usize::from(mended),
+    fn note(&mut self, id: &str, outcome: Result<bool, TaskError>, is_connected: bool) {
+        self.touched += 1;
+        match outcome {
+            Ok(true) if is_connected => self.mended += 1,
+            Ok(true) => self.removed += 1,
+            Ok(false) => {}
             Err(error) => {
                 self.failed += 1;
                 tracing::error!(event = "account_not_mended", account = id, error = ?error, "the next audit tries again");
@@ -196,26 +208,58 @@ impl Findings {
         }
     }
 
-    fn tell(&self, prefix: &str, now: Timestamp) {
-        let count = |number: usize| number as f64;
+    fn tell(&self, prefix: &str) {
         tracing::info!(
             event = "audit",
             prefix,
-            accounts = self.by_status.values().sum::<usize>() as u64,
+            touched = self.touched as u64,
             mended = self.mended as u64,
             removed = self.removed as u64,
             failed = self.failed as u64,
-            atRisk = self.at_risk as u64,
         );
         metrics::put(
             &[],
             &[
-                ("AuditMended", Unit::Count, count(self.mended)),
-                ("AuditRemoved", Unit::Count, count(self.removed)),
-                ("AuditFailed", Unit::Count, count(self.failed)),
-                ("TokensAtRisk", Unit::Count, count(self.at_risk)),
+                ("AuditMended", Unit::Count, self.mended as f64),
+                ("AuditRemoved", Unit::Count, self.removed as f64),
+                ("AuditFailed", Unit::Count, self.failed as f64),
             ],
         );
+    }
+}
+
+impl Standing {
+    fn of<'a>(accounts: impl Iterator<Item = &'a ConnectedAccount>, now: Timestamp) -> Self {
+        // A status that nobody has any more must fall to zero, and not keep its last number.
+        let mut standing = Self {
+            by_status: Status::OF_CONNECTED
+                .iter()
+                .map(|status| (*status, 0))
+                .collect(),
+            ..Self::default()
+        };
+        for found in accounts {
+            *standing.by_status.entry(found.status).or_default() += 1;
+            if found.status.is_dead() {
+                continue;
+            }
+            let expiry = found.token_expires_at;
+            let soonest = standing.soonest_expiry;
+            standing.soonest_expiry = Some(soonest.map_or(expiry, |soonest| soonest.min(expiry)));
+            let is_at_risk = expiry.duration_since(now) <= policy::ALARM_BEFORE_EXPIRY;
+            standing.at_risk += usize::from(is_at_risk);
+        }
+        standing
+    }
+
+    fn tell(&self, prefix: &str, now: Timestamp) {
+        tracing::info!(
+            event = "coverage",
+            prefix,
+            accounts = self.by_status.values().sum::<usize>() as u64,
+            atRisk = self.at_risk as u64,
+        );
+        metrics::put(&[], &[("TokensAtRisk", Unit::Count, self.at_risk as f64)]);
         if let Some(soonest) = self.soonest_expiry {
             let days = soonest.duration_since(now).as_secs_f64() / 86_400.0;
             metrics::put(&[], &[("TokenDaysLeft", Unit::None, days)]);
@@ -223,7 +267,7 @@ impl Findings {
         for (status, accounts) in &self.by_status {
             metrics::put(
                 &[("Status", status.as_str())],
-                &[("Accounts", Unit::Count, count(*accounts))],
+                &[("Accounts", Unit::Count, *accounts as f64)],
             );
         }
     }

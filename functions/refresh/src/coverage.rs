@@ -30,7 +30,8 @@ pub(crate) struct CoverageAnswer {
     next_refresh_at: Option<Timestamp>,
     /// When the first of the living tokens runs out.
     soonest_expiry: Option<Timestamp>,
-    /// When accounts and schedules were compared last, by the audit; `null` before the first time.
+    /// When accounts and schedules were compared last, by the audit; `null` before the first time, and when that is more
+    /// than six hours ago.
     audited_at: Option<Timestamp>,
 }
 
@@ -47,11 +48,9 @@ pub(crate) async fn get_coverage(
     State(app): State<Arc<App>>,
     caller: Caller,
 ) -> Result<Json<CoverageAnswer>, Problem> {
-    let coverage = app
-        .table
-        .coverage_of_company(&caller.company, app.clock.now())
-        .await?;
-    let audited_at = app.table.last_audit().await?.map(|audit| audit.began_at());
+    let now = app.clock.now();
+    let coverage = app.table.coverage_of_company(&caller.company, now).await?;
+    let audited_at = app.table.audited_at(now).await?;
     Ok(Json(CoverageAnswer::new(&coverage, audited_at)))
 }
 

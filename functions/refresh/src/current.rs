@@ -10,7 +10,7 @@ use shared::sync::BY_SCHEDULE;
 use shared::vault::VaultError;
 use shared::verdict;
 
-/// The account, where it is connected. What an earlier connection left over is removed or moved on the way: a schedule
+/// The account, where it is connected as it was when the task was made. What an earlier connection left over is removed or moved on the way: a schedule
 /// that outlived its account, or one whose mover died.
 pub(crate) async fn account(
     app: &Arc<App>,
@@ -21,7 +21,8 @@ pub(crate) async fn account(
     match &account {
         None => connection::remove_schedules(app, id).await?,
         Some(account) if connection_generation < account.connection_generation => {
-            return Ok(planned(app, account).await?.then(|| account.clone()));
+            planned(app, account).await?;
+            return Ok(None);
         }
         // Queued for a login that did not come to be.
         Some(account) if connection_generation > account.connection_generation => return Ok(None),

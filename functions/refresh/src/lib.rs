@@ -39,7 +39,7 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
                 account,
                 connection_generation,
             } => refresh_token::refresh(&app, &account, connection_generation).await,
-            Task::AuditCoverage { prefix } => audit::audit(&app, &prefix).await,
+            Task::AuditCoverage { prefix, after } => audit::audit(&app, &prefix, &after).await,
         }
     })
 }

@@ -3,33 +3,37 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use shared::app::App;
 use shared::lambda::TaskError;
 use shared::metrics::{self, Unit};
-use shared::table::audit::LastAudit;
 use shared::vault::Healed;
 
-/// Every page is looked at once in so many audits.
+/// Every page is looked at once in so many audits, as far as time allows.
 const AUDITS_TO_A_ROUND: usize = 24;
-/// So many pages are looked at by one audit.
-const MOST_PAGES: usize = 200;
+/// No further page is begun after this long.
+const MOST_TIME: SignedDuration = SignedDuration::from_secs(6);
 
-/// Looks at the next pages of the round, and notes the audit.
+/// Looks at the next pages of the round.
 pub(crate) async fn audit(app: &Arc<App>) -> Result<(), TaskError> {
-    let now = app.clock.now();
+    let begun = app.clock.now();
     let pages = app.vault.page_names().await?;
-    let last = app.table.last_audit().await?;
-    let first = last.map_or(0, |last| last.pages_seen) % pages.len().max(1);
-    let number = pages.len().div_ceil(AUDITS_TO_A_ROUND).min(MOST_PAGES);
-    let (mut healed, mut failed) = (0, 0);
-    for page in pages.iter().skip(first).take(number) {
+    let before = app.table.pages_audited().await?;
+    let first = before % pages.len().max(1);
+    let most = pages.len().div_ceil(AUDITS_TO_A_ROUND);
+    let (mut seen, mut healed, mut failed) = (0, 0, 0);
+    for page in pages.iter().skip(first).take(most) {
+        if app.clock.now().duration_since(begun) > MOST_TIME {
+            break;
+        }
+        seen += 1;
         match app.vault.heal(page).await {
-            Ok(Healed::Relabeled) => healed += 1,
-            Ok(Healed::Nothing) => {}
-            // The accounts on it say so themselves, when their tokens are needed.
+            Ok(done) => healed += u32::from(done == Healed::Relabeled),
             Err(error) => {
+                // The accounts on it say so themselves, when their tokens are needed. No new ones are sent to it.
                 failed += 1;
                 tracing::error!(event = "page_not_healed", page, error = %error, "an operator must look");
+                continue;
             }
         }
         if let Err(error) = app.vault.reopen(page).await {
@@ -44,9 +48,6 @@ pub(crate) async fn audit(app: &Arc<App>) -> Result<(), TaskError> {
             ("PagesFailed", Unit::Count, f64::from(failed)),
         ],
     );
-    let audit = LastAudit {
-        began_ms: now.as_millisecond(),
-        pages_seen: (first + number) % pages.len().max(1),
-    };
-    Ok(app.table.note_audit(&audit).await?)
+    let after = (first + seen) % pages.len().max(1);
+    Ok(app.table.note_pages_audited(before, after).await?)
 }

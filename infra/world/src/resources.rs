@@ -138,6 +138,7 @@ pub async fn schedule_audit(aws: &Aws, resources: &Resources) -> Result<(), Prov
     let incomplete = |_| ProvisionError("the audit's schedule is incomplete".into());
     let all = Task::AuditCoverage {
         prefix: String::new(),
+        after: String::new(),
     };
     let target = Target::builder()
         .arn(&resources.queue_arn)

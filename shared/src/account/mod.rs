@@ -35,6 +35,15 @@ pub enum Status {
 }
 
 impl Status {
+    /// Those that a connected account may have.
+    pub const OF_CONNECTED: [Status; 5] = [
+        Status::Active,
+        Status::TokenExpired,
+        Status::Revoked,
+        Status::RateLimited,
+        Status::Error,
+    ];
+
     /// The status as the API spells it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -25,6 +25,15 @@ pub struct ConnectedAccount {
     pub token_suspect_since: Option<Timestamp>,
 }
 
+/// Other accounts than one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Others {
+    /// Those that can be asked.
+    pub to_ask: Vec<String>,
+    /// Whether there are any whose token lives.
+    pub are_there: bool,
+}
+
 impl Table {
     /// The connected accounts whose id begins with `prefix`; `None` when there are more than `most`.
     pub async fn connected_accounts(
@@ -98,8 +107,9 @@ impl Table {
         except: &str,
         most: usize,
         now: Timestamp,
-    ) -> Result<Vec<String>, AwsError> {
+    ) -> Result<Others, AwsError> {
         let (mut found, mut doubted) = (Vec::new(), Vec::new());
+        let mut are_there = false;
         // From the digit after the account's own on, so that not every comparison meets the same accounts.
         let own = except
             .chars()
@@ -121,7 +131,11 @@ impl Table {
                 .await
                 .map_err(|error| AwsError::new("Query", &error))?;
             for account in output.items().iter().filter_map(|item| read(item, now)) {
-                if account.status != Status::Active || account.id == except {
+                if account.status.is_dead() || account.id == except {
+                    continue;
+                }
+                are_there = true;
+                if account.status != Status::Active {
                     continue;
                 }
                 match account.token_suspect_since {
@@ -135,7 +149,10 @@ impl Table {
         }
         found.extend(doubted);
         found.truncate(most);
-        Ok(found)
+        Ok(Others {
+            to_ask: found,
+            are_there,
+        })
     }
 }
 

@@ -60,7 +60,6 @@ impl Coverage {
     /// Whether every connected account is either refreshed by itself or waits for a person with a reason.
     pub fn is_complete(&self) -> bool {
         self.unscheduled == 0
-            && self.connected == self.scheduled + self.waiting.values().sum::<usize>()
     }
 }
 

@@ -11,7 +11,8 @@
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | | |
 //! | vault page | `VAULT#page` | `PAGE` | | |
 //! | vault's open pages | `VAULT` | `OPEN` | | |
-//! | last audit | `AUDIT` | `LAST` | | |
+//! | audit of accounts | `AUDIT` | `ACCOUNTS#prefix` | | |
+//! | audit of pages | `AUDIT` | `PAGES` | | |
 //! | vault's writes | `VAULT` | `WRITES` | | |
 //!
 //! Times in keys have a fixed width (RFC 3339, UTC, milliseconds), so that text order is time order. What came from
@@ -152,9 +153,14 @@ pub fn vault_open_pages() -> Key {
     Key::new("VAULT".into(), "OPEN")
 }
 
-/// When the last audit began, and where the next one goes on.
-pub fn last_audit() -> Key {
-    Key::new("AUDIT".into(), "LAST")
+/// When the accounts whose id begins with `prefix` were compared with their schedules.
+pub fn audit_of_accounts(prefix: &str) -> Key {
+    Key::new("AUDIT".into(), format!("ACCOUNTS#{prefix}"))
+}
+
+/// How far the audit has come with the vault's pages.
+pub fn audit_of_pages() -> Key {
+    Key::new("AUDIT".into(), "PAGES")
 }
 
 /// The record by which all writes of the vault take turns.
