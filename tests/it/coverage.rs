@@ -4,7 +4,8 @@ use aws_sim::{Fault as AwsFault, FaultKind as AwsFaultKind};
 use instagram_sim::{Fault, FaultKind, Person, Revocation};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use shared::account::Status;
+use shared::account::{Account, Status};
+use shared::lambda::Function;
 use shared::schedules::Kind;
 use world::World;
 use world::gateway::HttpCall;
@@ -186,6 +187,45 @@ async fn one_account_that_cannot_be_mended_keeps_no_other_from_it() {
     journey.world.advance(HOUR, &journey.worker).await;
     assert_eq!(schedule_names(&journey.world).len(), 6);
     journey.finish().await;
+}
+
+#[tokio::test]
+async fn accounts_that_nobody_can_mend_keep_none_behind_them_from_it() {
+    let journey = Journey::start().await;
+    // On four pages, of which three are then gone: more accounts than one task of the audit touches.
+    connected(&journey, 150).await;
+    journey.settle().await;
+    let records = journey.records("acme").await;
+    for record in &records {
+        delete_schedule(&journey.world, &Kind::Refresh.name(&record.id)).await;
+    }
+    let kept = records[0].token_page.clone();
+    let is_kept = |record: &Account| record.token_page == kept;
+    for record in records.iter().filter(|record| !is_kept(record)) {
+        let page = record.token_page.as_deref().unwrap();
+        let secrets = &journey.world.clients.secrets;
+        let deleted = secrets
+            .delete_secret()
+            .secret_id(format!("instagram/tokens/{page}"))
+            .force_delete_without_recovery(true)
+            .send();
+        // Several accounts stand on one page.
+        let _ = deleted.await;
+    }
+    assert!(records.iter().filter(|record| !is_kept(record)).count() > 100);
+    let worker = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
+    journey.world.schedule_audits().await;
+    journey.world.advance(HOUR, &worker).await;
+    assert_eq!(journey.world.leftovers().await, Vec::<String>::new());
+    let names = schedule_names(&journey.world);
+    for record in journey.records("acme").await {
+        let is_planned = names.contains(&Kind::Refresh.name(&record.id));
+        assert_eq!(is_planned, is_kept(&record), "{}", record.id);
+        if !is_kept(&record) {
+            let reason = record.status_reason.map(|reason| reason.code);
+            assert_eq!(reason.as_deref(), Some("token_unavailable"));
+        }
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use crate::{current, pages};
 /// So many accounts are compared by one task: some forty calls of `ListSchedules` for each kind.
 const MOST_COMPARED: usize = 4_000;
 /// So many accounts are looked at more closely by one task; the next task goes on behind them.
-const MOST_TOUCHED: usize = 200;
+const MOST_TOUCHED: usize = 100;
 /// And no further one is begun after this long.
 const MOST_TIME: SignedDuration = SignedDuration::from_secs(12);
 

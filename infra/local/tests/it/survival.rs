@@ -54,7 +54,12 @@ async fn accounts_tokens_and_time_survive_a_restart_and_fresh_forgets_them() {
         HttpCall::post("/local/clock").json(&json!({"advance": "P1D"})),
     )
     .await;
-    assert_eq!(reply.json()["schedulesFired"], 1, "{}", reply.text());
+    let fired = reply.json()["schedulesFired"].as_u64().unwrap();
+    assert!(
+        fired >= 24,
+        "a sync, and an audit an hour: {}",
+        reply.text()
+    );
     stack.stop().await;
 
     let mut options = Options::on_free_ports(&folder);
