@@ -182,7 +182,8 @@ pub async fn weigh(
 }
 
 /// Changes the record as long as it is of the connection (and, `of_this_token`, of the token) that `account` was read
-/// with, and writes a timeline entry when its status changes. `None`: there is no such account any more.
+/// with, and tells in the timeline, in the same transaction, when its status changes. `None`: there is no such account any
+/// more.
 ///
 /// # Errors
 /// When the table does not answer.
@@ -193,34 +194,42 @@ pub async fn take_over(
     by: &str,
     mut change: impl FnMut(&mut Account),
 ) -> Result<Option<Account>, AwsError> {
+    take_over_telling(app, account, of_this_token, by, |record, _| change(record)).await
+}
+
+/// As [`take_over`], and tells what `change` puts into the list besides.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn take_over_telling(
+    app: &App,
+    account: &Account,
+    of_this_token: bool,
+    by: &str,
+    mut change: impl FnMut(&mut Account, &mut Vec<TimelineEntry>),
+) -> Result<Option<Account>, AwsError> {
     let now = app.clock.now();
-    let mut before = None;
-    let written = app
-        .table
-        .update_account(&account.id, now, |record| {
-            before = None;
+    app.table
+        .update_account_telling(&account.id, now, |record, told| {
             if record.connection_generation != account.connection_generation
                 || !record.is_connected()
                 || (of_this_token && record.token_generation != account.token_generation)
             {
                 return false;
             }
-            before = Some(record.status_at(now));
             let read = record.clone();
-            change(record);
+            change(record, told);
+            let (before, after) = (read.status_at(now), record.status_at(now));
+            // A token that ran out changes the status without anybody's writing; the record follows later.
+            let is_told_late = read.status != record.status && after == Status::TokenExpired;
+            if before != after || is_told_late {
+                told.push(status_changed(record, by, now));
+            }
             // What others have written already is not written again: many who come to one verdict at once would keep each
             // other from it.
             *record != read
         })
-        .await?;
-    if let (Some(written), Some(before)) = (&written, before)
-        && written.status_at(now) != before
-    {
-        app.table
-            .append_timeline(&written.id, &status_changed(written, by, now))
-            .await?;
-    }
-    Ok(written)
+        .await
 }
 
 /// Writes into record and timeline that a token ran out: the record says so by its dates alone, its history does not.
@@ -232,24 +241,14 @@ pub async fn note_expiry(app: &App, account: &Account, by: &str) -> Result<(), A
     if account.status == Status::TokenExpired || account.status_at(now) != Status::TokenExpired {
         return Ok(());
     }
-    let mut has_run_out = false;
-    let written = take_over(app, account, true, by, |record| {
-        has_run_out =
-            record.status != Status::TokenExpired && record.status_at(now) == Status::TokenExpired;
-        if has_run_out {
+    take_over(app, account, true, by, |record| {
+        if record.status_at(now) == Status::TokenExpired {
             record.status_reason = record.status_reason_at(now);
             record.status = Status::TokenExpired;
         }
     })
-    .await?;
-    // Another token may have come between two tries.
-    let is_same = |written: &Account| written.token_generation == account.token_generation;
-    if let Some(written) = written.filter(|written| has_run_out && is_same(written)) {
-        app.table
-            .append_timeline(&written.id, &status_changed(&written, by, now))
-            .await?;
-    }
-    Ok(())
+    .await
+    .map(|_| ())
 }
 
 /// Keeps in the record that the vault has no usable token for a connected account: an operator or a new login mends it.

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 pub use super::account_filter::AccountFilter;
 use super::keys::{self, Item};
-use super::{Condition, Table, from_item, number, text, to_item};
+use super::timeline::TimelineEntry;
+use super::{Condition, Table, Transaction, from_item, number, text, to_item};
 use crate::account::Account;
 use crate::aws::AwsError;
 
@@ -45,18 +46,40 @@ impl Table {
         now: Timestamp,
         mut change: impl FnMut(&mut Account) -> bool,
     ) -> Result<Option<Account>, AwsError> {
+        self.update_account_telling(id, now, |account, _| change(account))
+            .await
+    }
+
+    /// Changes an account's record as [`Table::update_account`] does, and tells in its timeline what `change` puts into the
+    /// list: both or neither, so that nothing happens untold and nothing is told twice.
+    pub async fn update_account_telling(
+        &self,
+        id: &str,
+        now: Timestamp,
+        mut change: impl FnMut(&mut Account, &mut Vec<TimelineEntry>) -> bool,
+    ) -> Result<Option<Account>, AwsError> {
         for _ in 0..UPDATE_TRIES {
             let Some(mut account) = self.account(id).await? else {
                 return Ok(None);
             };
             let read_version = account.version;
-            if !change(&mut account) {
+            let mut told = Vec::new();
+            if !change(&mut account, &mut told) {
                 return Ok(Some(account));
             }
             account.version += 1;
             account.updated_at = now;
-            let condition = Condition::equals("version", number(read_version));
-            if self.put_if(account_item(&account)?, condition).await? {
+            let is_written = if told.is_empty() {
+                let condition = Condition::equals("version", number(read_version));
+                self.put_if(account_item(&account)?, condition).await?
+            } else {
+                let mut records = vec![self.account_write(&account, Some(read_version))?];
+                for entry in &told {
+                    records.push(self.timeline_write(id, entry)?);
+                }
+                self.transact(records).await? == Transaction::Written
+            };
+            if is_written {
                 return Ok(Some(account));
             }
         }
