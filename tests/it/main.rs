@@ -7,6 +7,7 @@ mod crash;
 mod deployment;
 mod due;
 mod events;
+mod issued;
 mod journey;
 mod lease;
 mod login;

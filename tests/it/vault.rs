@@ -33,7 +33,7 @@ const QUOTAS: Quotas = Quotas {
     versions_per_secret: Some(100),
 };
 
-fn secret_of(page: &str) -> String {
+pub(crate) fn secret_of(page: &str) -> String {
     format!("instagram/tokens/{page}")
 }
 
@@ -68,14 +68,14 @@ async fn try_set(
 }
 
 /// The version that the page's record names.
-async fn version_of(world: &World, page: &str) -> String {
+pub(crate) async fn version_of(world: &World, page: &str) -> String {
     let record = world.app("test").table.get(keys::vault_page(page)).await;
     let record = record.unwrap().expect("a record");
     record["versionId"].as_s().unwrap().clone()
 }
 
 /// The generations in the version that counts, by account.
-async fn stored(world: &World, page: &str) -> BTreeMap<String, u64> {
+pub(crate) async fn stored(world: &World, page: &str) -> BTreeMap<String, u64> {
     let version = version_of(world, page).await;
     let text = world.aws.secret_value(&secret_of(page), Some(&version));
     let content: Value = serde_json::from_str(&text.expect("the version that counts")).unwrap();
@@ -545,7 +545,7 @@ async fn b16_a_refresh_that_cannot_be_stored_fails_visibly_and_comes_again_with_
 // Broken pages.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Broken {
+pub(crate) enum Broken {
     /// The secret is marked for deletion.
     Marked,
     /// The secret is gone for good.
@@ -557,14 +557,14 @@ enum Broken {
 }
 
 impl Broken {
-    const ALL: [Broken; 4] = [
+    pub(crate) const ALL: [Broken; 4] = [
         Broken::Marked,
         Broken::Gone,
         Broken::Dropped,
         Broken::Damaged,
     ];
 
-    async fn befall(self, world: &World, page: &str) {
+    pub(crate) async fn befall(self, world: &World, page: &str) {
         let (secrets, secret) = (&world.clients.secrets, secret_of(page));
         let name_version = async |version: &str| {
             let update = world.clients.dynamodb.update_item();

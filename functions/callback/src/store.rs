@@ -13,7 +13,7 @@ use shared::table::login_states::LoginState;
 use shared::table::timeline::TimelineEntry;
 use shared::tasks::Task;
 use shared::telemetry;
-use shared::vault::{Change, Entry, Written};
+use shared::vault::{Change, Entry, PageChoice, Written};
 
 use crate::connect::{Connected, Granted};
 use crate::refusal;
@@ -32,16 +32,13 @@ pub(crate) async fn store(
 ) -> Result<Connected, Problem> {
     let new_id = uuid::Uuid::new_v4().to_string();
     let mut queued = None;
-    let mut broken = Vec::new();
+    let mut choice = PageChoice::new(None);
     for _ in 0..TRIES {
         let existing = existing_account(app, login, granted).await?;
         let now = app.clock.now();
         let id = existing.as_ref().map_or(&new_id, |old| &old.id).clone();
-        let former_page = existing.as_ref().and_then(|old| old.token_page.clone());
-        let page = match former_page.clone().filter(|page| !broken.contains(page)) {
-            Some(page) => page,
-            None => app.vault.other_page_for(&id, &broken).await?,
-        };
+        choice.set_own(existing.as_ref().and_then(|old| old.token_page.clone()));
+        let page = app.vault.choose_page(&id, &choice).await?;
         let expires_at = granted.issued_at + granted.token.expires_in;
         let connection = Connection {
             company: &login.company,
@@ -100,45 +97,15 @@ pub(crate) async fn store(
         let change = Change::Set(&account.id, entry);
         match app.vault.write(&page, change, records, now).await {
             Ok(Written::Yes) => {
-                if let Some(former_page) = former_page.filter(|former| *former != page) {
-                    leave_page(app, &former_page, &account).await;
-                }
+                app.vault.leave_own_page(&account.id, &choice, &page).await;
                 return Ok(Connected { account, is_new });
             }
             Ok(Written::Refused(_) | Written::Outdated) => {}
             // The person who connects the account must not be held up by it: another page takes the token.
-            Err(error) if error.is_of_page() => {
-                tracing::error!(
-                    event = "page_broken",
-                    page,
-                    error = %error,
-                    "a page of the vault takes no token; the account goes to another one"
-                );
-                broken.push(page);
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => choice.pass_over(&page, error)?,
         }
     }
     Err(refusal::busy())
-}
-
-/// Removes the entry of an account that has gone to another page. It is older than the account's record says, so one
-/// that cannot be removed is never used.
-async fn leave_page(app: &App, page: &str, account: &Account) {
-    let change = Change::Remove(&account.id);
-    let removed = app
-        .vault
-        .write(page, change, Vec::new(), app.clock.now())
-        .await;
-    if let Err(error) = removed {
-        tracing::warn!(
-            event = "token_left_behind",
-            page,
-            account = account.id,
-            error = %error,
-            "an account has left a page of the vault, and its former entry could not be removed"
-        );
-    }
 }
 
 /// The account that this login connects anew, so that its id and history stay; `None` for one that is new here.

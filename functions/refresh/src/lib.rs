@@ -7,6 +7,7 @@ mod pages;
 mod refresh_token;
 mod renew;
 mod route;
+mod store;
 mod sync_account;
 
 use std::sync::Arc;

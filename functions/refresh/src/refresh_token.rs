@@ -36,7 +36,10 @@ pub(crate) async fn refresh(
     let now = app.clock.now();
     let next = match renewal {
         // Planned by whoever renewed it, or with the failure.
-        Renewal::Renewed(_) | Renewal::Refused(_) | Renewal::WrongAccount => return Ok(()),
+        Renewal::Renewed(_)
+        | Renewal::Refused(_)
+        | Renewal::WrongAccount
+        | Renewal::NotStored(_) => return Ok(()),
         Renewal::NotAsked(obstacle @ (Obstacle::NotConnected | Obstacle::Dead)) => {
             if obstacle == Obstacle::Dead {
                 // With the schedules goes the sync, which would tell it otherwise.

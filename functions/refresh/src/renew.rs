@@ -1,8 +1,8 @@
 //! Renewing a token: exchanging it at Instagram for a younger one, whoever asks.
 //!
 //! One worker at a time, by a lease; the new token and the record change together, under the next generation. A worker
-//! that was overtaken while it was slow brings a token of a generation that is taken by then: it is dropped.
-//! `docs/tokens.md` goes through every point at which a worker may die.
+//! that was overtaken while it was slow brings a token of a generation that is taken by then: it is dropped. `store` has
+//! what follows Instagram's answer. `docs/tokens.md` goes through every point at which a worker may die.
 
 use std::sync::Arc;
 
@@ -10,17 +10,16 @@ use jiff::Timestamp;
 use shared::account::{Account, Failure};
 use shared::app::App;
 use shared::connection;
-use shared::graph::{ErrorKind, GraphError, LongLivedToken};
+use shared::graph::{ErrorKind, GraphError};
 use shared::metrics::{self, Unit};
 use shared::policy::{self, Asker, Obstacle};
 use shared::table::leases::{Acquired, Lease};
 use shared::table::timeline::TimelineEntry;
 use shared::tasks::Task;
-use shared::vault::{Change, Entry, VaultError, Written};
+use shared::vault::{Entry, VaultError};
 use shared::{telemetry, verdict};
 
-/// How often a token that Instagram has given out is offered to the vault, when others keep changing the record.
-const TRIES: u32 = 8;
+use crate::store::{Issued, store};
 
 /// What came of asking for a younger token.
 #[derive(Debug)]
@@ -31,12 +30,14 @@ pub(crate) enum Renewal {
     NotAsked(Obstacle),
     /// Another worker is at it, at most until then.
     Taken(Timestamp),
-    /// Its page of the vault takes no further write before then.
+    /// The vault takes no further write, to its page or at all, before then.
     Postponed(Timestamp),
     /// Instagram refused, or did not answer.
     Refused(Box<GraphError>),
     /// Instagram answered with a token of another account.
     WrongAccount,
+    /// Instagram has given out a token that no page of the vault takes.
+    NotStored(VaultError),
 }
 
 /// Renews the token of an account, where policy allows it and nobody else does.
@@ -96,9 +97,7 @@ async fn renew_alone(
         // Somebody else may get the lease while Instagram thinks.
         return Ok(Renewal::Taken(lease.until));
     }
-    if asker == Asker::Schedule
-        && let Some(until) = page_spent_until(app, &account, &entry).await?
-    {
+    if let Some(until) = spent_until(app, &account, &entry, asker).await? {
         return Ok(Renewal::Postponed(until));
     }
     let graph = app.graph.for_login(account.login);
@@ -117,7 +116,18 @@ async fn renew_alone(
         note_wrong_account(app, &account, &entry, by).await?;
         return Ok(Renewal::WrongAccount);
     }
-    let renewal = store(app, account, &token, now, by).await?;
+    let issued = Issued {
+        token: &token,
+        at: now,
+        by,
+    };
+    let renewal = match store(app, lease, &account, &issued).await {
+        Err(error) if error.is_of_page() => {
+            note_not_stored(app, &account, &entry, &error, by).await?;
+            Renewal::NotStored(error)
+        }
+        renewal => renewal?,
+    };
     if let Renewal::Renewed(account) = &renewal {
         metrics::put(&[], &[("TokensRefreshed", Unit::Count, 1.0)]);
         plan(app, account).await;
@@ -125,17 +135,20 @@ async fn renew_alone(
     Ok(renewal)
 }
 
-/// Until when the account's page takes no further write, where the token lives that long. Asked before Instagram is:
-/// what Instagram gives out must be stored.
-async fn page_spent_until(
+/// Until when the vault takes no further write of this account, where the token lives that long. Asked before Instagram
+/// is: what Instagram gives out must be stored. A person's writes are not bound to the page's budget, but nobody's can be
+/// made when the Region's turns are taken.
+async fn spent_until(
     app: &App,
     account: &Account,
     entry: &Entry,
+    asker: Asker,
 ) -> Result<Option<Timestamp>, VaultError> {
-    let Some(page) = &account.token_page else {
-        return Ok(None);
-    };
-    match app.vault.room_for_write(page).await {
+    let mut room = app.vault.room_for_turn().await;
+    if let (Ok(()), Asker::Schedule, Some(page)) = (&room, asker, &account.token_page) {
+        room = app.vault.room_for_write(page).await;
+    }
+    match room {
         Ok(()) => Ok(None),
         Err(VaultError::Spent(until)) => Ok(Some(until).filter(|until| *until < entry.expires_at)),
         Err(error) => Err(error),
@@ -167,76 +180,6 @@ async fn plan(app: &Arc<App>, account: &Account) {
     }
 }
 
-/// Puts the new token into the vault, together with the record.
-///
-/// It was made from the token of the generation that `account` was read with. Where the account has got another token or
-/// another connection since, this one is dropped; where only the rest of the record changed, it is offered again.
-async fn store(
-    app: &Arc<App>,
-    mut account: Account,
-    token: &LongLivedToken,
-    issued_at: Timestamp,
-    by: &str,
-) -> Result<Renewal, VaultError> {
-    let id = account.id.clone();
-    let base = (account.connection_generation, account.token_generation);
-    let expires_at = issued_at + token.expires_in;
-    for _ in 0..TRIES {
-        let Some(page) = account.token_page.clone() else {
-            return Ok(Renewal::NotAsked(Obstacle::NotConnected));
-        };
-        let now = app.clock.now();
-        let read_version = account.version;
-        let entry = Entry {
-            token: token.token.clone(),
-            generation: account.token_generation + 1,
-            issued_at,
-            expires_at,
-        };
-        // A worker that was refused, because the token had just been replaced by this one, has declared the account dead
-        // and removed its schedules.
-        account.setup_pending |= account.status_at(now).is_dead();
-        account.token_generation = entry.generation;
-        account.token_expires_at = Some(expires_at);
-        account.last_token_refresh_at = Some(now);
-        account.last_token_refresh_error = None;
-        account.at_risk_since = None;
-        account.mark_working();
-        account.next_refresh_at = Some(policy::first_refresh_at(&id, issued_at, expires_at));
-        account.version += 1;
-        account.updated_at = now;
-        let renewed = entry_of(
-            now,
-            "token_refreshed",
-            format!("The connection was renewed until {}.", day(expires_at)),
-            by,
-        );
-        let records = vec![
-            app.table.account_write(&account, Some(read_version))?,
-            app.table.timeline_write(&id, &renewed)?,
-        ];
-        let written = app
-            .vault
-            .write(&page, Change::Set(&id, entry), records, now)
-            .await?;
-        if written == Written::Yes {
-            return Ok(Renewal::Renewed(Box::new(account)));
-        }
-        let Some(current) = app.table.account(&id).await? else {
-            return Ok(Renewal::NotAsked(Obstacle::NotConnected));
-        };
-        if (current.connection_generation, current.token_generation) != base {
-            return Ok(if current.is_connected() {
-                Renewal::Renewed(Box::new(current))
-            } else {
-                Renewal::NotAsked(Obstacle::NotConnected)
-            });
-        }
-        account = current;
-    }
-    Err(VaultError::Busy)
-}
-
 /// Keeps a refusal with its verdict, and plans the next try.
 async fn note_refusal(
     app: &Arc<App>,
@@ -246,16 +189,16 @@ async fn note_refusal(
     error: &GraphError,
     by: &str,
 ) -> Result<(), VaultError> {
-    metrics::put(
-        &[("Class", error.kind.code())],
-        &[("TokenRefreshesFailed", Unit::Count, 1.0)],
-    );
     let now = app.clock.now();
     if error.kind == ErrorKind::PausedByBreaker {
         // Nothing was asked, and nothing is known about this account.
         connection::plan_refresh(app, account, now + policy::RETRY_PAUSED_AFTER).await?;
         return Ok(());
     }
+    metrics::put(
+        &[("Class", error.kind.code())],
+        &[("TokenRefreshesFailed", Unit::Count, 1.0)],
+    );
     let weight = verdict::weigh(app, account, &entry.token, error).await?;
     if !app.table.holds_lease(lease).await? {
         // Another worker has taken over: what this one was told is about a token that may be gone.
@@ -290,6 +233,36 @@ async fn note_wrong_account(
             .into(),
         at: app.clock.now(),
     };
+    note_failure(app, account, entry, failure, by, |_, _| {}).await
+}
+
+/// A token that no page takes: an operator must look. The next try comes as after any failure, so that Instagram is not
+/// asked for one token after the other.
+async fn note_not_stored(
+    app: &Arc<App>,
+    account: &Account,
+    entry: &Entry,
+    error: &VaultError,
+    by: &str,
+) -> Result<(), VaultError> {
+    tracing::error!(
+        event = "token_not_stored",
+        account = account.id,
+        error = %error,
+        "Instagram has issued a token that no page of the vault takes: it is lost"
+    );
+    let failure = Failure {
+        code: "token_unavailable".into(),
+        message: "The renewed access to Instagram could not be stored. The operator of this service has to look; \
+                  connecting the account again helps as well."
+            .into(),
+        at: app.clock.now(),
+    };
+    metrics::put(
+        &[("Class", failure.code.as_str())],
+        &[("TokenRefreshesFailed", Unit::Count, 1.0)],
+    );
+    verdict::note_vault_error(app, account, error, by).await?;
     note_failure(app, account, entry, failure, by, |_, _| {}).await
 }
 
@@ -348,7 +321,8 @@ async fn note_failure(
     }
 }
 
-fn entry_of(at: Timestamp, event: &str, sentence: String, by: &str) -> TimelineEntry {
+/// An entry of the timeline.
+pub(crate) fn entry_of(at: Timestamp, event: &str, sentence: String, by: &str) -> TimelineEntry {
     TimelineEntry {
         at,
         event: event.into(),
@@ -358,6 +332,7 @@ fn entry_of(at: Timestamp, event: &str, sentence: String, by: &str) -> TimelineE
     }
 }
 
-fn day(time: Timestamp) -> String {
+/// The day of a moment, as sentences name it.
+pub(crate) fn day(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d").to_string()
 }

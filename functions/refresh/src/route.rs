@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
-use shared::account::{Account, AccountView};
+use shared::account::{Account, AccountView, Status};
 use shared::app::App;
 use shared::graph::{Endpoint, ErrorKind, GraphError};
 use shared::http::{EditableAccount, Problem};
@@ -38,12 +38,13 @@ pub(crate) async fn refresh_account(
     };
     let account = match renewal {
         Renewal::Renewed(account) => *account,
-        Renewal::NotAsked(obstacle) => return Err(problem(obstacle, now)),
+        Renewal::NotAsked(obstacle) => return Err(problem(obstacle, &account, now)),
         Renewal::Taken(until) => result_of_another(&app, account, until).await?,
         Renewal::Postponed(until) => {
             return Err(Problem::unavailable().retry_after(left(until, now)));
         }
         Renewal::Refused(error) => return Err((*error).into()),
+        Renewal::NotStored(error) => return Err(error.into()),
         Renewal::WrongAccount => {
             return Err(Problem::conflict(
                 "wrong_account",
@@ -107,9 +108,13 @@ fn in_progress() -> Problem {
     )
 }
 
-fn problem(obstacle: Obstacle, now: Timestamp) -> Problem {
+fn problem(obstacle: Obstacle, account: &Account, now: Timestamp) -> Problem {
     match obstacle {
         Obstacle::NotConnected => Problem::account_not_connected(),
+        Obstacle::Dead if account.status == Status::Revoked => Problem::conflict(
+            "revoked",
+            "Instagram has taken this app's access to the account back. Connect the account again.",
+        ),
         Obstacle::Dead => Problem::conflict(
             "token_expired",
             "The connection to Instagram has ended and cannot be renewed. Connect the account again.",

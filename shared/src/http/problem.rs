@@ -178,9 +178,10 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         telemetry::note_cause(error.to_string());
         match error {
-            VaultError::Unavailable(_) | VaultError::Busy | VaultError::Spent(_) => {
-                Self::unavailable()
-            }
+            VaultError::Unavailable(_)
+            | VaultError::Busy
+            | VaultError::Occupied
+            | VaultError::Spent(_) => Self::unavailable(),
             VaultError::Missing => Self::conflict(
                 "token_missing",
                 "No token is stored for this account. Connect the account again.",

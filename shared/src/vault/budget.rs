@@ -77,6 +77,23 @@ impl Vault {
         Ok(())
     }
 
+    /// Whether the Region's next turn is near enough to be waited for. Asked before Instagram is asked for a token, by
+    /// whoever asks: a token that was issued must be stored.
+    ///
+    /// # Errors
+    /// [`VaultError::Spent`] with the moment of the next turn.
+    pub async fn room_for_turn(&self) -> Result<(), VaultError> {
+        let now = self.clock.now().as_millisecond();
+        let item = self.table.get(keys::vault_writes()).await?;
+        let next: Option<i64> = item.and_then(|item| item.get("nextMs")?.as_n().ok()?.parse().ok());
+        let is_too_far =
+            |next: &i64| (FURTHEST_TURN_MS + 1..=ABSURD_TURN_MS).contains(&(next - now));
+        match next.filter(is_too_far).map(Timestamp::from_millisecond) {
+            Some(Ok(until)) => Err(VaultError::Spent(until)),
+            _ => Ok(()),
+        }
+    }
+
     /// The moment that is reserved; `None` where it would be too far away.
     async fn reserve_turn(&self, now: i64) -> Result<Option<i64>, AwsError> {
         let free = "attribute_not_exists(nextMs) OR nextMs <= :now OR nextMs > :absurd";

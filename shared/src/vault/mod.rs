@@ -8,11 +8,13 @@
 //! An entry's generation is its fence: it only rises. A cached page is good for an account when its entry is at least
 //! as new as the account's record says, so a warm function reads a token without any call.
 //!
-//! `page` is what a secret holds, `pages` the records and which pages take new accounts, `write` the one way to change
-//! a page, `budget` how often that may happen, `heal` what the audit does for pages that nobody writes.
+//! `page` is what a secret holds, `pages` the records and which pages take new accounts, `moving` how an account gets to
+//! another page, `write` the one way to change a page, `budget` how often that may happen, `heal` what the audit does for
+//! pages that nobody writes.
 
 mod budget;
 mod heal;
+mod moving;
 mod page;
 mod pages;
 mod write;
@@ -31,6 +33,7 @@ use crate::config::VaultConfig;
 use crate::secret::AccessToken;
 use crate::table::{Table, keys};
 pub use heal::Healed;
+pub use moving::PageChoice;
 pub use page::Entry;
 use page::Page;
 use pages::{OpenPages, PageRecord};
@@ -68,7 +71,9 @@ pub enum VaultError {
     Busy,
     /// Tokens have grown so much that the page's do not fit a secret any more: an operator must look.
     Full,
-    /// The page has been written so often that a refresh has to wait until then.
+    /// The page has as many accounts as it may have, so that it takes no further one.
+    Occupied,
+    /// The page, or the whole Region, has been written so often that a refresh has to wait until then.
     Spent(Timestamp),
 }
 
@@ -82,12 +87,10 @@ impl fmt::Display for VaultError {
             Self::Full => {
                 formatter.write_str("the tokens of a page of the vault do not fit a secret")
             }
-            Self::Spent(until) => {
-                write!(
-                    formatter,
-                    "a page of the vault takes no refresh until {until}"
-                )
+            Self::Occupied => {
+                formatter.write_str("a page of the vault has as many accounts as it may have")
             }
+            Self::Spent(until) => write!(formatter, "the vault takes no refresh until {until}"),
         }
     }
 }
@@ -103,7 +106,10 @@ impl From<AwsError> for VaultError {
 impl VaultError {
     /// Whether the page itself is what fails, so that only another page can take the account's token.
     pub fn is_of_page(&self) -> bool {
-        matches!(self, Self::Missing | Self::Damaged | Self::Full)
+        matches!(
+            self,
+            Self::Missing | Self::Damaged | Self::Full | Self::Occupied
+        )
     }
 }
 

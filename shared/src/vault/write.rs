@@ -17,7 +17,8 @@ use crate::table::{Condition, Transaction, keys, text, to_item};
 
 /// What a change does to a page.
 pub enum Change<'a> {
-    /// Sets an account's entry, unless the page holds a newer one.
+    /// Sets an account's entry, unless the page holds a newer one. A page at its limit takes no account that is new to it,
+    /// though its chooser saw room: others may have chosen it at the same time.
     Set(&'a str, Entry),
     /// Removes an account's entry.
     Remove(&'a str),
@@ -54,15 +55,20 @@ enum Changed {
     Content(Page),
     Nothing,
     Outdated,
+    Occupied,
 }
 
 impl Change<'_> {
-    fn apply(&self, mut content: Page) -> Changed {
+    /// The changed content, on a page that has at most so many accounts.
+    fn apply(&self, mut content: Page, most: usize) -> Changed {
         match self {
             Change::Set(account, entry) => {
                 let old = content.get(account);
                 if old.is_some_and(|old| old.generation >= entry.generation) {
                     return Changed::Outdated;
+                }
+                if old.is_none() && content.len() >= most {
+                    return Changed::Occupied;
                 }
                 content.set(account, entry.clone());
             }
@@ -81,8 +87,8 @@ impl Vault {
     /// gone already, or stands on a page that nobody can read, leaves the page as it is; then only the records change.
     ///
     /// # Errors
-    /// [`VaultError::Missing`], [`VaultError::Damaged`] and [`VaultError::Full`] where this page cannot take an entry;
-    /// another one can. [`VaultError::Busy`] where too many others write.
+    /// [`VaultError::Missing`], [`VaultError::Damaged`], [`VaultError::Full`] and [`VaultError::Occupied`] where this page
+    /// cannot take an entry; another one can. [`VaultError::Busy`] where too many others write.
     pub async fn write(
         &self,
         page: &str,
@@ -91,6 +97,24 @@ impl Vault {
         now: Timestamp,
     ) -> Result<Written, VaultError> {
         let mut versions = 0;
+        let outcome = self
+            .try_write(page, &change, &records, now, &mut versions)
+            .await;
+        if versions > 0 && !matches!(outcome, Ok(Written::Yes)) {
+            self.count_versions(page, versions).await;
+        }
+        outcome
+    }
+
+    /// `versions` rises with each version that was put.
+    async fn try_write(
+        &self,
+        page: &str,
+        change: &Change<'_>,
+        records: &[TransactWriteItem],
+        now: Timestamp,
+        versions: &mut i32,
+    ) -> Result<Written, VaultError> {
         for attempt in 0..WRITE_TRIES {
             // Before the page is read: the longer ago that was, the likelier another one wins.
             self.take_turn().await?;
@@ -103,28 +127,29 @@ impl Vault {
                         error = %error,
                         "the page cannot be read, so the entry was not looked for"
                     );
-                    return self.write_alone(records).await;
+                    return self.write_alone(records.to_vec()).await;
                 }
                 content => content?,
             };
-            let content = match change.apply(content) {
+            let content = match change.apply(content, self.config.page_size) {
                 Changed::Content(content) => content,
-                Changed::Nothing => return self.write_alone(records).await,
+                Changed::Nothing => return self.write_alone(records.to_vec()).await,
                 Changed::Outdated => return Ok(Written::Outdated),
+                Changed::Occupied => return Err(VaultError::Occupied),
             };
             let value = content.to_text();
             if value.len() > page::MOST_BYTES {
                 return Err(VaultError::Full);
             }
             let version = self.put_version(page, &value).await?;
-            versions += 1;
+            *versions += 1;
             let budget = record.as_ref().map(PageRecord::budget).unwrap_or_default();
             let new_record = PageRecord {
                 version_id: version.clone(),
                 entries: content.len(),
                 bytes: value.len(),
                 updated_at: now,
-                budget_used_until: Some(budget.after(versions, self.clock.now())),
+                budget_used_until: Some(budget.after(*versions, self.clock.now())),
             };
             let condition = match &record {
                 None => Condition::is_new(),
@@ -132,7 +157,7 @@ impl Vault {
             };
             let item = to_item(keys::vault_page(page), &new_record)?;
             let mut items = vec![self.table.put_write(item, condition)?];
-            items.extend(records.iter().cloned());
+            items.extend_from_slice(records);
             match self.table.transact(items).await? {
                 Transaction::Written => {
                     let kept = Cached {
@@ -143,7 +168,6 @@ impl Vault {
                     return Ok(Written::Yes);
                 }
                 Transaction::Refused(positions) if !positions.contains(&0) => {
-                    self.count_versions(page, versions).await?;
                     return Ok(Written::Refused(
                         positions.iter().map(|position| position - 1).collect(),
                     ));
@@ -151,7 +175,6 @@ impl Vault {
                 Transaction::Refused(_) => pause(&self.clock, attempt).await,
             }
         }
-        self.count_versions(page, versions).await?;
         Err(VaultError::Busy)
     }
 
@@ -173,8 +196,15 @@ impl Vault {
     }
 
     /// Counts versions that no record names, where a write ends without success. Where another one moves the record at
-    /// the same time, they stay uncounted: there are few of them.
-    async fn count_versions(&self, page: &str, versions: i32) -> Result<(), AwsError> {
+    /// the same time, they stay uncounted: there are few of them. And where the table does not answer, so that the write
+    /// ends as it would have ended.
+    async fn count_versions(&self, page: &str, versions: i32) {
+        if let Err(error) = self.try_count_versions(page, versions).await {
+            tracing::warn!(event = "versions_not_counted", page, versions, error = %error, "a page's budget knows too few of its versions");
+        }
+    }
+
+    async fn try_count_versions(&self, page: &str, versions: i32) -> Result<(), AwsError> {
         let Some(mut record) = self.page_record(page).await? else {
             return Ok(());
         };
