@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Failure};
 use shared::app::App;
 use shared::connection;
@@ -20,6 +20,9 @@ use shared::vault::{Entry, VaultError};
 use shared::{telemetry, verdict};
 
 use crate::store::{Issued, store};
+
+/// Tries fail daily where they fail at all: a failure that comes later than this after the one before is told anew.
+const TOLD_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// What came of asking for a younger token.
 #[derive(Debug)]
@@ -275,18 +278,33 @@ async fn note_failure(
     mut change: impl FnMut(&mut Account, Timestamp),
 ) -> Result<(), VaultError> {
     let now = app.clock.now();
-    let is_first = account.last_token_refresh_error.is_none();
+    let until = day(entry.expires_at);
     let is_at_risk = entry.expires_at.duration_since(now) <= policy::ALARM_BEFORE_EXPIRY;
-    let is_news = is_at_risk && account.at_risk_since.is_none();
-    let written = verdict::take_over(app, account, true, by, |record| {
+    let mut is_alarm = false;
+    let written = verdict::take_over_telling(app, account, true, by, |record, told| {
+        let earlier = record.last_token_refresh_error.take();
         change(record, now);
         record.last_token_refresh_error = Some(failure.clone());
-        if is_news {
+        is_alarm = is_at_risk && record.at_risk_since.is_none() && record.is_live(now);
+        // A dead token's end is told by itself.
+        if !record.is_live(now) {
+            return;
+        }
+        if earlier.is_none_or(|earlier| now.duration_since(earlier.at) > TOLD_AGAIN_AFTER) {
+            let sentence = format!("{} The connection is good until {until}.", failure.message);
+            told.push(entry_of(now, "token_refresh_failed", sentence, by));
+        }
+        if is_alarm {
             record.at_risk_since = Some(now);
+            let sentence = format!(
+                "The connection could not be renewed and ends on {until}. We keep trying; connecting the account again \
+                 helps at once."
+            );
+            told.push(entry_of(now, "token_at_risk", sentence, by));
         }
     })
     .await?;
-    // Another worker's token is not this one's failure, and a dead token's end stands in the timeline by itself.
+    // Another worker's token is not this one's failure.
     let Some(written) =
         written.filter(|written| written.token_generation == account.token_generation)
     else {
@@ -295,25 +313,13 @@ async fn note_failure(
     if !written.is_live(now) {
         return connection::remove_schedules(app, &account.id).await;
     }
-    let until = day(entry.expires_at);
-    if is_first {
-        let sentence = format!("{} The connection is good until {until}.", failure.message);
-        let begun = entry_of(now, "token_refresh_failed", sentence, by);
-        app.table.append_timeline(&account.id, &begun).await?;
-    }
-    if is_news {
+    if is_alarm {
         tracing::error!(
             event = "token_at_risk",
             account = account.id,
             failure = failure.code,
             "the token could not be renewed and runs out within seven days"
         );
-        let sentence = format!(
-            "The connection could not be renewed and ends on {until}. We keep trying; connecting the account again helps \
-             at once."
-        );
-        let at_risk = entry_of(now, "token_at_risk", sentence, by);
-        app.table.append_timeline(&account.id, &at_risk).await?;
     }
     match policy::next_try_at(now, entry.expires_at) {
         Some(next) => Ok(connection::plan_refresh(app, &written, next).await?),
