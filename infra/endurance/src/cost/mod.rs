@@ -22,6 +22,8 @@ const COMPANY: &str = "company";
 const QUIET_DAYS: i64 = 40;
 /// Days in which each token is renewed once: its time comes 49 to 50 days after the connection.
 const RENEWAL_DAYS: i64 = 15;
+/// Days with hourly audits.
+const AUDIT_DAYS: i64 = 5;
 /// Steps of a quiet day, so small that a batch rarely holds two tasks: how it is where accounts are few.
 const STEP: SignedDuration = SignedDuration::from_mins(5);
 const STEPS_A_DAY: i64 = 24 * 60 / 5;
@@ -34,6 +36,7 @@ struct Counted {
     connect: Usage,
     sync: Usage,
     renewal: Usage,
+    audit: Usage,
     read: Usage,
 }
 
@@ -98,6 +101,11 @@ async fn count(options: &CostOptions, page_size: usize) -> Result<Counted, Strin
         prices::READ_SECONDS,
     ) * each;
 
+    // Last, so that nothing else is counted with it but the daily syncs.
+    stage.world.schedule_audits().await;
+    pass(&stage, AUDIT_DAYS * STEPS_A_DAY).await;
+    let audit = Usage::of(&taken(&stage), 0.0, 0.0) * (each / AUDIT_DAYS as f64) - sync;
+
     // Entries of the logs come every day and are dropped after their time.
     let a_day = (stored_later - stored_at_first) / QUIET_DAYS as f64;
     let stored_bytes = stored_at_first + a_day * LIFETIME.as_hours() as f64 / 24.0;
@@ -110,6 +118,7 @@ async fn count(options: &CostOptions, page_size: usize) -> Result<Counted, Strin
         connect,
         sync,
         renewal,
+        audit,
         read,
     })
 }

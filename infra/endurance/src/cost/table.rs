@@ -6,12 +6,16 @@ use crate::arguments::CostOptions;
 use crate::say;
 
 /// A month's work of an account.
-fn month(counted: &Counted) -> [(&'static str, Usage); 3] {
+fn month(counted: &Counted) -> [(&'static str, Usage); 4] {
     let renewals = prices::MONTH_DAYS / prices::DAYS_BETWEEN_RENEWALS;
     let reads = prices::READS_A_DAY * prices::MONTH_DAYS;
     [
         ("daily sync", counted.sync * prices::MONTH_DAYS),
         ("renewal of the token", counted.renewal * renewals),
+        (
+            "its share of the hourly audit",
+            counted.audit * prices::MONTH_DAYS,
+        ),
         ("100 API reads a day", counted.read * reads),
     ]
 }
@@ -96,8 +100,8 @@ fn print_services(counted: &[Counted]) {
     row("", &pages(counted));
     line(counted.len());
     let of_month = |counted: &Counted| {
-        let [sync, renewal, read] = month(counted).map(|(_, usage)| usage);
-        (sync + renewal + read).cents()
+        let [sync, renewal, audit, read] = month(counted).map(|(_, usage)| usage);
+        (sync + renewal + audit + read).cents()
     };
     let of_each: Vec<_> = counted.iter().map(of_month).collect();
     row(
@@ -175,7 +179,7 @@ fn total_cents(counted: &Counted) -> f64 {
 
 /// What it costs more when each task reads its page's record and its page.
 fn cold_cents(counted: &Counted) -> f64 {
-    let [(_, sync), (_, renewal), _] = month(counted);
+    let [(_, sync), (_, renewal), ..] = month(counted);
     let tasks = sync.firings + renewal.firings;
     let all_read = tasks * (prices::dollars::SECRETS_CALL + prices::dollars::READ_UNIT);
     let read_already =
