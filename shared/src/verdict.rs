@@ -20,8 +20,8 @@ use crate::vault::VaultError;
 
 /// Two doubts closer together count as one.
 pub const SIGNALS_APART: SignedDuration = SignedDuration::from_hours(1);
-/// Refusals that last longer than this are believed although no other account could be found that works: the accounts
-/// that were compared may be dead themselves.
+/// Refusals that last longer than this are believed although no other account could be found that works, where there are
+/// too few others to tell: they may be dead themselves.
 const BELIEVED_AFTER: SignedDuration = SignedDuration::from_hours(12);
 /// How many other accounts are asked for a comparison.
 const COMPARED: usize = 3;
@@ -53,6 +53,8 @@ pub enum Weight {
     Believed,
     /// It may be about this account or about the whole app: time will tell.
     Doubted,
+    /// It is about the whole app: as many other accounts as were asked are refused too.
+    OfTheApp,
     /// It is not about this account, or disproved.
     Dismissed,
 }
@@ -63,9 +65,10 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
     if weight == Weight::Dismissed || !account.is_connected() {
         return;
     }
-    if weight == Weight::Doubted && is_weighed(error) {
+    if matches!(weight, Weight::Doubted | Weight::OfTheApp) && is_weighed(error) {
+        // The audit asks again as long as it is doubted.
         let since = *account.token_suspect_since.get_or_insert(now);
-        if now.duration_since(since) < BELIEVED_AFTER {
+        if weight == Weight::OfTheApp || now.duration_since(since) < BELIEVED_AFTER {
             return;
         }
     }
@@ -178,7 +181,11 @@ pub async fn weigh(
         compared,
         "no other account works either: the account keeps its status for now"
     );
-    Ok(Weight::Doubted)
+    Ok(if compared < COMPARED {
+        Weight::Doubted
+    } else {
+        Weight::OfTheApp
+    })
 }
 
 /// Changes the record as long as it is of the connection (and, `of_this_token`, of the token) that `account` was read
