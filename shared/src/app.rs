@@ -30,6 +30,8 @@ pub struct App {
     pub schedules: Schedules,
     /// The accounts' queue.
     pub queue: Queue,
+    /// The posts' queue.
+    pub post_queue: Queue,
     app_secrets: AppSecretsSource,
 }
 
@@ -60,7 +62,8 @@ impl App {
                 clock.clone(),
             ),
             schedules: Schedules::new(aws.scheduler, &config.aws),
-            queue: Queue::new(aws.sqs, config.aws.queue_url.clone()),
+            queue: Queue::new(aws.sqs.clone(), config.aws.queue_url.clone()),
+            post_queue: Queue::new(aws.sqs, config.aws.post_queue_url.clone()),
             app_secrets: AppSecretsSource::new(aws.secrets, config.aws.app_secret_id.clone()),
             table,
             config,

@@ -16,6 +16,7 @@ pub mod lambda;
 pub mod login;
 pub mod metrics;
 pub mod policy;
+pub mod post;
 pub mod schedules;
 pub mod secret;
 pub mod sync;

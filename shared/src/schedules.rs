@@ -1,6 +1,7 @@
-//! An account's schedules: one that refreshes its token, one that syncs it daily. Both put a task on the queue.
+//! Schedules, each of which puts a task on a queue: an account has one that refreshes its token and one that syncs it
+//! daily, a post has one that wakes it.
 //!
-//! A schedule is named after its account, so making one that exists moves it, and nothing is left over twice.
+//! A schedule is named after its account or post, so making one that exists moves it, and nothing is left over twice.
 
 use std::collections::HashSet;
 
@@ -18,12 +19,13 @@ use crate::tasks::{Message, Task};
 /// How often a schedule is made or moved again that others change meanwhile.
 const TRIES: u32 = 4;
 
-/// The schedules of all accounts.
+/// The schedules of all accounts and posts.
 #[derive(Clone, Debug)]
 pub struct Schedules {
     client: Client,
     group: String,
     queue_arn: String,
+    post_queue_arn: String,
     role_arn: String,
 }
 
@@ -56,6 +58,7 @@ impl Schedules {
             client,
             group: config.schedule_group.clone(),
             queue_arn: config.queue_arn.clone(),
+            post_queue_arn: config.post_queue_arn.clone(),
             role_arn: config.schedule_role_arn.clone(),
         }
     }
@@ -71,10 +74,14 @@ impl Schedules {
             account: account.to_owned(),
             connection_generation,
         };
-        // Scheduler takes full seconds without a zone; UTC is its default zone.
-        let at = policy::full_second(at);
-        let expression = format!("at({})", at.strftime("%Y-%m-%dT%H:%M:%S"));
-        self.put(Kind::Refresh, account, expression, task).await
+        self.put(Plan {
+            name: Kind::Refresh.name(account),
+            expression: once(at),
+            is_once: true,
+            queue_arn: &self.queue_arn,
+            task,
+        })
+        .await
     }
 
     /// Makes or moves the schedule that syncs an account daily.
@@ -88,12 +95,13 @@ impl Schedules {
             connection_generation,
         };
         let (hour, minute) = policy::daily_sync_minute(account);
-        self.put(
-            Kind::Sync,
-            account,
-            format!("cron({minute} {hour} * * ? *)"),
+        self.put(Plan {
+            name: Kind::Sync.name(account),
+            expression: format!("cron({minute} {hour} * * ? *)"),
+            is_once: false,
+            queue_arn: &self.queue_arn,
             task,
-        )
+        })
         .await
     }
 
@@ -138,34 +146,53 @@ impl Schedules {
     /// Removes both schedules of an account; those that do not exist are no error.
     pub async fn remove(&self, account: &str) -> Result<(), AwsError> {
         for kind in Kind::ALL {
-            let result = self
-                .client
-                .delete_schedule()
-                .group_name(&self.group)
-                .name(kind.name(account))
-                .send()
-                .await;
-            match result {
-                Ok(_) => {}
-                Err(error) if is_code(&error, "ResourceNotFoundException") => {}
-                Err(error) => return Err(AwsError::new("DeleteSchedule", &error)),
-            }
+            self.delete(kind.name(account)).await?;
         }
         Ok(())
     }
 
+    /// Makes or moves the schedule that wakes a post.
+    pub async fn put_post(&self, task: PostTask<'_>, at: Timestamp) -> Result<(), AwsError> {
+        self.put(Plan {
+            name: post_schedule(task.post),
+            expression: once(at),
+            is_once: true,
+            queue_arn: &self.post_queue_arn,
+            task: Task::AdvancePost {
+                account: task.account.to_owned(),
+                post: task.post.to_owned(),
+                version: task.version,
+            },
+        })
+        .await
+    }
+
+    /// Removes a post's schedule; one that does not exist is no error.
+    pub async fn remove_post(&self, post: &str) -> Result<(), AwsError> {
+        self.delete(post_schedule(post)).await
+    }
+
+    async fn delete(&self, name: String) -> Result<(), AwsError> {
+        let result = self
+            .client
+            .delete_schedule()
+            .group_name(&self.group)
+            .name(name)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) if is_code(&error, "ResourceNotFoundException") => Ok(()),
+            Err(error) => Err(AwsError::new("DeleteSchedule", &error)),
+        }
+    }
+
     /// A one-time schedule goes once it has fired: so one that exists has yet to fire.
-    async fn put(
-        &self,
-        kind: Kind,
-        account: &str,
-        expression: String,
-        task: Task,
-    ) -> Result<(), AwsError> {
-        let name = kind.name(account);
-        let afterwards = match kind {
-            Kind::Refresh => ActionAfterCompletion::Delete,
-            Kind::Sync => ActionAfterCompletion::None,
+    async fn put(&self, plan: Plan<'_>) -> Result<(), AwsError> {
+        let afterwards = if plan.is_once {
+            ActionAfterCompletion::Delete
+        } else {
+            ActionAfterCompletion::None
         };
         let incomplete = |_| AwsError::unreadable("CreateSchedule", "an incomplete schedule");
         let window = FlexibleTimeWindow::builder()
@@ -173,9 +200,9 @@ impl Schedules {
             .build()
             .map_err(incomplete)?;
         let target = Target::builder()
-            .arn(&self.queue_arn)
+            .arn(plan.queue_arn)
             .role_arn(&self.role_arn)
-            .input(Message::of_schedule(task).to_body())
+            .input(Message::of_schedule(plan.task).to_body())
             .retry_policy(
                 RetryPolicy::builder()
                     .maximum_event_age_in_seconds(86_400)
@@ -189,8 +216,8 @@ impl Schedules {
                 .client
                 .create_schedule()
                 .group_name(&self.group)
-                .name(&name)
-                .schedule_expression(&expression)
+                .name(&plan.name)
+                .schedule_expression(&plan.expression)
                 .flexible_time_window(window.clone())
                 .target(target.clone())
                 .action_after_completion(afterwards.clone())
@@ -205,8 +232,8 @@ impl Schedules {
                 .client
                 .update_schedule()
                 .group_name(&self.group)
-                .name(&name)
-                .schedule_expression(&expression)
+                .name(&plan.name)
+                .schedule_expression(&plan.expression)
                 .flexible_time_window(window.clone())
                 .target(target.clone())
                 .action_after_completion(afterwards.clone())
@@ -224,4 +251,36 @@ impl Schedules {
             "a schedule that others keep changing",
         ))
     }
+}
+
+/// What a schedule shall be.
+struct Plan<'a> {
+    name: String,
+    expression: String,
+    is_once: bool,
+    queue_arn: &'a str,
+    task: Task,
+}
+
+/// What wakes a post.
+#[derive(Clone, Copy, Debug)]
+pub struct PostTask<'a> {
+    /// The account's id.
+    pub account: &'a str,
+    /// The post's id.
+    pub post: &'a str,
+    /// The post's version once it is awake.
+    pub version: u64,
+}
+
+fn post_schedule(post: &str) -> String {
+    format!("post-{post}")
+}
+
+/// A moment in Scheduler's words: it takes full seconds without a zone, and UTC is its default zone.
+fn once(at: Timestamp) -> String {
+    format!(
+        "at({})",
+        policy::full_second(at).strftime("%Y-%m-%dT%H:%M:%S")
+    )
 }

@@ -1,6 +1,6 @@
 //! Background work: one message on a queue makes one function do one thing for one account.
 //!
-//! [`Task`] lists every kind, so that the compiler names every place to extend. A message that cannot be read goes to
+//! The accounts' queue takes the tasks of the function refresh, the posts' queue those of the function publish. [`Task`] lists every kind, so that the compiler names every place to extend. A message that cannot be read goes to
 //! the dead-letter queue by itself, and never fails its batch.
 
 use aws_sdk_sqs::Client;
@@ -42,14 +42,27 @@ pub enum Task {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         after: String,
     },
+    /// Do the next step of a post.
+    AdvancePost {
+        /// The account's id.
+        account: String,
+        /// The post's id.
+        post: String,
+        /// The post's version that the step belongs to: a post that is further has a task of its own.
+        version: u64,
+    },
+    /// Look for posts whose next step was due and did not come.
+    AuditPosts,
 }
 
 impl Task {
     /// The account that the task is for; empty for a task that is for many.
     pub fn account(&self) -> &str {
         match self {
-            Task::SyncAccount { account, .. } | Task::RefreshToken { account, .. } => account,
-            Task::AuditCoverage { .. } => "",
+            Task::SyncAccount { account, .. }
+            | Task::RefreshToken { account, .. }
+            | Task::AdvancePost { account, .. } => account,
+            Task::AuditCoverage { .. } | Task::AuditPosts => "",
         }
     }
 
@@ -59,6 +72,8 @@ impl Task {
             Task::SyncAccount { .. } => "syncAccount",
             Task::RefreshToken { .. } => "refreshToken",
             Task::AuditCoverage { .. } => "auditCoverage",
+            Task::AdvancePost { .. } => "advancePost",
+            Task::AuditPosts => "auditPosts",
         }
     }
 }
@@ -108,7 +123,7 @@ impl Message {
     }
 }
 
-/// The accounts' queue.
+/// A queue of tasks.
 #[derive(Clone, Debug)]
 pub struct Queue {
     client: Client,

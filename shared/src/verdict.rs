@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::account::{Account, Failure, Status};
+use crate::account::{Account, Failure, PublishingPause, Status};
 use crate::app::App;
 use crate::aws::AwsError;
-use crate::graph::{AccountEffect, Endpoint, GraphError, Usage};
+use crate::graph::{AccountEffect, Endpoint, GraphError, Retry, Usage};
 use crate::secret::AccessToken;
 use crate::table::timeline::TimelineEntry;
 use crate::telemetry;
@@ -73,7 +73,14 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
         }
     }
     let status = match error.row().effect {
-        AccountEffect::None | AccountEffect::PublishingPaused => return,
+        AccountEffect::None => return,
+        AccountEffect::PublishingPaused => {
+            account.publishing_paused = Some(PublishingPause {
+                until: now + publishing_pause(error),
+                reason: failure(error, now),
+            });
+            return;
+        }
         AccountEffect::RateLimited => {
             let wait = error.retry_after.unwrap_or(USUAL_BLOCK);
             let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST_BLOCK);
@@ -100,6 +107,14 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
     if may_become(account.status, status) {
         account.status = status;
         account.status_reason = Some(failure(error, now));
+    }
+}
+
+/// How long nothing is published after this refusal. A full quota empties bit by bit.
+fn publishing_pause(error: &GraphError) -> SignedDuration {
+    match error.row().retry {
+        Retry::AfterHours(hours) => SignedDuration::from_hours(hours.into()),
+        _ => SignedDuration::from_mins(30),
     }
 }
 

@@ -15,12 +15,37 @@ use crate::sqs_event::{BATCH_SIZE, done, sqs_event};
 /// So many steps at one time of the clock are no work any more but a circle.
 const MOST_STEPS_AT_ONE_TIME: u32 = 500;
 
-/// A queue that feeds a function.
+/// The queues, and how they are fed to their functions.
 #[derive(Clone, Debug)]
 pub struct Feed {
+    accounts: Source,
+    posts: Source,
+}
+
+/// One queue.
+#[derive(Clone, Debug)]
+struct Source {
     client: Client,
     queue_url: String,
     queue_arn: String,
+}
+
+/// Which function takes which queue. One that nobody takes must stay empty.
+#[derive(Clone, Copy)]
+pub struct Workers<'a> {
+    /// Takes the accounts' queue.
+    pub accounts: &'a Function,
+    /// Takes the posts' queue.
+    pub posts: Option<&'a Function>,
+}
+
+impl<'a> From<&'a Function> for Workers<'a> {
+    fn from(accounts: &'a Function) -> Self {
+        Self {
+            accounts,
+            posts: None,
+        }
+    }
 }
 
 /// What was done while the clock was turned.
@@ -33,12 +58,16 @@ pub struct Turned {
 }
 
 impl Feed {
-    /// Feeds from the accounts' queue.
+    /// Feeds from the accounts' and the posts' queue.
     pub fn new(aws_url: &str, resources: &Resources) -> Self {
-        Self {
+        let source = |queue_url: &String, queue_arn: &String| Source {
             client: clients(aws_url, "POLLER").sqs,
-            queue_url: resources.queue_url.clone(),
-            queue_arn: resources.queue_arn.clone(),
+            queue_url: queue_url.clone(),
+            queue_arn: queue_arn.clone(),
+        };
+        Self {
+            accounts: source(&resources.queue_url, &resources.queue_arn),
+            posts: source(&resources.post_queue_url, &resources.post_queue_arn),
         }
     }
 
@@ -46,7 +75,74 @@ impl Feed {
     ///
     /// # Errors
     /// When SQS does not answer.
-    pub async fn drain(&self, worker: &Function, clock: &ManualClock) -> Result<usize, String> {
+    pub async fn drain(&self, workers: Workers<'_>, clock: &ManualClock) -> Result<usize, String> {
+        let mut delivered = self.accounts.drain(workers.accounts, clock).await?;
+        if let Some(worker) = workers.posts {
+            delivered += self.posts.drain(worker, clock).await?;
+        }
+        Ok(delivered)
+    }
+
+    /// Fires what is due now and hands over what waits.
+    ///
+    /// # Errors
+    /// When the embedded AWS does not answer.
+    pub async fn work(
+        &self,
+        aws: &AwsSim,
+        workers: Workers<'_>,
+        clock: &ManualClock,
+    ) -> Result<Turned, String> {
+        let fired = aws.fire_due_schedules().await;
+        let delivered = self.drain(workers, clock).await?;
+        Ok(Turned { fired, delivered })
+    }
+
+    /// Turns the clock from due time to due time: at each, schedules fire and the queue is handed over, until `by` has
+    /// passed and all that was due is done.
+    ///
+    /// # Errors
+    /// When the embedded AWS does not answer, or something stays due that neither fires nor is delivered.
+    pub async fn turn(
+        &self,
+        aws: &AwsSim,
+        workers: Workers<'_>,
+        clock: &ManualClock,
+        by: SignedDuration,
+    ) -> Result<Turned, String> {
+        let mut left = i64::try_from(by.as_millis()).map_err(|_| "too far".to_owned())?;
+        let mut turned = Turned::default();
+        let mut steps_without_turning = 0;
+        loop {
+            let step = self.work(aws, workers, clock).await?;
+            turned.fired += step.fired;
+            turned.delivered += step.delivered;
+            let now = clock.milliseconds();
+            let forward = match aws.next_due().filter(|due| *due <= now + left) {
+                Some(due) if due > now => due - now,
+                // More became due while the last step worked.
+                Some(_) => 0,
+                None if left > 0 => left,
+                None => return Ok(turned),
+            };
+            clock.advance(SignedDuration::from_millis(forward));
+            left -= forward;
+            steps_without_turning = if forward > 0 {
+                0
+            } else {
+                steps_without_turning + 1
+            };
+            if steps_without_turning == MOST_STEPS_AT_ONE_TIME {
+                return Err(format!(
+                    "at one moment something stays due, or work makes more work without end: {step:?}"
+                ));
+            }
+        }
+    }
+}
+
+impl Source {
+    async fn drain(&self, worker: &Function, clock: &ManualClock) -> Result<usize, String> {
         let mut delivered = 0;
         loop {
             let messages = self.receive().await?;
@@ -98,62 +194,5 @@ impl Feed {
             .await
             .map(|_| ())
             .map_err(|error| shared::aws::AwsError::new("DeleteMessageBatch", &error).to_string())
-    }
-
-    /// Fires what is due now and hands over what waits.
-    ///
-    /// # Errors
-    /// When the embedded AWS does not answer.
-    pub async fn work(
-        &self,
-        aws: &AwsSim,
-        worker: &Function,
-        clock: &ManualClock,
-    ) -> Result<Turned, String> {
-        let fired = aws.fire_due_schedules().await;
-        let delivered = self.drain(worker, clock).await?;
-        Ok(Turned { fired, delivered })
-    }
-
-    /// Turns the clock from due time to due time: at each, schedules fire and the queue is handed over, until `by` has
-    /// passed and all that was due is done.
-    ///
-    /// # Errors
-    /// When the embedded AWS does not answer, or something stays due that neither fires nor is delivered.
-    pub async fn turn(
-        &self,
-        aws: &AwsSim,
-        worker: &Function,
-        clock: &ManualClock,
-        by: SignedDuration,
-    ) -> Result<Turned, String> {
-        let mut left = i64::try_from(by.as_millis()).map_err(|_| "too far".to_owned())?;
-        let mut turned = Turned::default();
-        let mut steps_without_turning = 0;
-        loop {
-            let step = self.work(aws, worker, clock).await?;
-            turned.fired += step.fired;
-            turned.delivered += step.delivered;
-            let now = clock.milliseconds();
-            let forward = match aws.next_due().filter(|due| *due <= now + left) {
-                Some(due) if due > now => due - now,
-                // More became due while the last step worked.
-                Some(_) => 0,
-                None if left > 0 => left,
-                None => return Ok(turned),
-            };
-            clock.advance(SignedDuration::from_millis(forward));
-            left -= forward;
-            steps_without_turning = if forward > 0 {
-                0
-            } else {
-                steps_without_turning + 1
-            };
-            if steps_without_turning == MOST_STEPS_AT_ONE_TIME {
-                return Err(format!(
-                    "at one moment something stays due, or work makes more work without end: {step:?}"
-                ));
-            }
-        }
     }
 }

@@ -27,9 +27,11 @@ use shared::lambda::Function;
 use url::Url;
 
 use crate::browser::Browser;
-use crate::delivery::{Feed, Turned};
+use crate::delivery::{Feed, Turned, Workers};
 use crate::gateway::{HttpCall, Reply, api_gateway_event};
-use crate::resources::{ACCOUNT_ID, DEAD_LETTERS, QUEUE, REGION, Resources};
+use crate::resources::{
+    ACCOUNT_ID, DEAD_LETTERS, POST_DEAD_LETTERS, POST_QUEUE, QUEUE, REGION, Resources,
+};
 
 /// Where Instagram sends people back to.
 pub const REDIRECT_URI: &str = "https://api.example.com/instagram/callback";
@@ -294,13 +296,13 @@ impl World {
             .insert(text.to_owned());
     }
 
-    /// Lets the hourly audit run from now on, as the template does. A test that turns the clock far and needs no audit
+    /// Lets the audits run from now on, as the template does. A test that turns the clock far and needs no audit
     /// does without.
     ///
     /// # Panics
     /// When the embedded AWS refuses.
     pub async fn schedule_audits(&self) {
-        resources::schedule_audit(&self.clients, &self.resources)
+        resources::schedule_audits(&self.clients, &self.resources)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
     }
@@ -309,20 +311,20 @@ impl World {
     ///
     /// # Panics
     /// When the embedded AWS does not answer.
-    pub async fn drain(&self, worker: &Function) -> usize {
+    pub async fn drain<'a>(&self, workers: impl Into<Workers<'a>>) -> usize {
         self.feed
-            .drain(worker, &self.clock)
+            .drain(workers.into(), &self.clock)
             .await
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Turns the clock, from due time to due time: schedules fire, and `worker` takes the queue.
+    /// Turns the clock, from due time to due time: schedules fire, and the workers take their queues.
     ///
     /// # Panics
     /// When the embedded AWS does not answer, or something stays due.
-    pub async fn advance(&self, by: SignedDuration, worker: &Function) -> Turned {
+    pub async fn advance<'a>(&self, by: SignedDuration, workers: impl Into<Workers<'a>>) -> Turned {
         self.feed
-            .turn(&self.aws, worker, &self.clock, by)
+            .turn(&self.aws, workers.into(), &self.clock, by)
             .await
             .unwrap_or_else(|error| panic!("{error}"))
     }
@@ -331,7 +333,7 @@ impl World {
     /// work behind has forgotten something.
     pub async fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for queue in [QUEUE, DEAD_LETTERS] {
+        for queue in [QUEUE, DEAD_LETTERS, POST_QUEUE, POST_DEAD_LETTERS] {
             for message in self.aws.messages(queue) {
                 left.push(format!("{queue}: {message}"));
             }

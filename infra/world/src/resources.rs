@@ -26,12 +26,18 @@ pub const ACCOUNT_ID: &str = "000000000000";
 pub const TABLE: &str = "instagram";
 /// The accounts' queue.
 pub const QUEUE: &str = "accounts";
-/// Where messages end that were received too often.
+/// Where messages of the accounts' queue end that were received too often.
 pub const DEAD_LETTERS: &str = "accounts-dead-letters";
-/// The accounts' schedules.
+/// The posts' queue.
+pub const POST_QUEUE: &str = "posts";
+/// Where messages of the posts' queue end that were received too often.
+pub const POST_DEAD_LETTERS: &str = "posts-dead-letters";
+/// All schedules.
 pub const SCHEDULE_GROUP: &str = "instagram";
 /// The schedule of the hourly audit.
 pub const AUDIT_SCHEDULE: &str = "audit-coverage";
+/// The schedule that looks for overdue posts.
+pub const POST_AUDIT_SCHEDULE: &str = "audit-posts";
 /// The secret with app ids and app secrets.
 pub const APP_SECRET: &str = "instagram/app";
 /// A message received this often goes to the dead letters.
@@ -51,6 +57,10 @@ pub struct Resources {
     pub queue_url: String,
     /// ARN of the accounts' queue.
     pub queue_arn: String,
+    /// Address of the posts' queue.
+    pub post_queue_url: String,
+    /// ARN of the posts' queue.
+    pub post_queue_arn: String,
     /// Address of the dead letters.
     pub dead_letters_url: String,
 }
@@ -89,6 +99,8 @@ pub fn clients(url: &str, access_key_id: &str) -> Aws {
         app_secret_id: APP_SECRET.into(),
         queue_url: String::new(),
         queue_arn: String::new(),
+        post_queue_url: String::new(),
+        post_queue_arn: String::new(),
         schedule_group: SCHEDULE_GROUP.into(),
         schedule_role_arn: String::new(),
     })
@@ -102,9 +114,28 @@ pub async fn provision(aws: &Aws, app_secret: &str) -> Result<Resources, Provisi
     make_table(&aws.dynamodb).await?;
     make_schedule_group(&aws.scheduler).await?;
     put_app_secret(&aws.secrets, app_secret).await?;
+    let (queue_url, queue_arn, dead_letters_url) =
+        make_queue_with_dead_letters(&aws.sqs, QUEUE, DEAD_LETTERS).await?;
+    let (post_queue_url, post_queue_arn, _) =
+        make_queue_with_dead_letters(&aws.sqs, POST_QUEUE, POST_DEAD_LETTERS).await?;
+    Ok(Resources {
+        queue_url,
+        queue_arn,
+        post_queue_url,
+        post_queue_arn,
+        dead_letters_url,
+    })
+}
+
+/// The queue's address and ARN, and the address of its dead letters.
+async fn make_queue_with_dead_letters(
+    client: &aws_sdk_sqs::Client,
+    name: &str,
+    dead_letters: &str,
+) -> Result<(String, String, String), ProvisionError> {
     let (dead_letters_url, dead_letters_arn) = make_queue(
-        &aws.sqs,
-        DEAD_LETTERS,
+        client,
+        dead_letters,
         &[(QueueAttributeName::MessageRetentionPeriod, "1209600")],
     )
     .await?;
@@ -114,36 +145,59 @@ pub async fn provision(aws: &Aws, app_secret: &str) -> Result<Resources, Provisi
     })
     .to_string();
     let visibility = VISIBILITY_SECONDS.to_string();
-    let (queue_url, queue_arn) = make_queue(
-        &aws.sqs,
-        QUEUE,
+    let (url, arn) = make_queue(
+        client,
+        name,
         &[
             (QueueAttributeName::VisibilityTimeout, visibility.as_str()),
             (QueueAttributeName::RedrivePolicy, redrive.as_str()),
         ],
     )
     .await?;
-    Ok(Resources {
-        queue_url,
-        queue_arn,
-        dead_letters_url,
-    })
+    Ok((url, arn, dead_letters_url))
 }
 
-/// Makes the hourly schedule of the audit; one that exists already is left alone.
+/// Makes the schedules of the audits; those that exist already are left alone.
 ///
 /// # Errors
 /// When AWS refuses.
-pub async fn schedule_audit(aws: &Aws, resources: &Resources) -> Result<(), ProvisionError> {
-    let incomplete = |_| ProvisionError("the audit's schedule is incomplete".into());
+pub async fn schedule_audits(aws: &Aws, resources: &Resources) -> Result<(), ProvisionError> {
     let all = Task::AuditCoverage {
         prefix: String::new(),
         after: String::new(),
     };
+    schedule_audit(
+        aws,
+        AUDIT_SCHEDULE,
+        "rate(1 hour)",
+        &resources.queue_arn,
+        all,
+    )
+    .await?;
+    let posts = Task::AuditPosts;
+    let queue_arn = &resources.post_queue_arn;
+    schedule_audit(
+        aws,
+        POST_AUDIT_SCHEDULE,
+        "rate(5 minutes)",
+        queue_arn,
+        posts,
+    )
+    .await
+}
+
+async fn schedule_audit(
+    aws: &Aws,
+    name: &str,
+    expression: &str,
+    queue_arn: &str,
+    task: Task,
+) -> Result<(), ProvisionError> {
+    let incomplete = |_| ProvisionError("an audit's schedule is incomplete".into());
     let target = Target::builder()
-        .arn(&resources.queue_arn)
+        .arn(queue_arn)
         .role_arn(schedule_role())
-        .input(Message::of_schedule(all).to_body())
+        .input(Message::of_schedule(task).to_body())
         .build()
         .map_err(incomplete)?;
     let window = FlexibleTimeWindow::builder()
@@ -154,8 +208,8 @@ pub async fn schedule_audit(aws: &Aws, resources: &Resources) -> Result<(), Prov
         .scheduler
         .create_schedule()
         .group_name(SCHEDULE_GROUP)
-        .name(AUDIT_SCHEDULE)
-        .schedule_expression("rate(1 hour)")
+        .name(name)
+        .schedule_expression(expression)
         .flexible_time_window(window)
         .target(target)
         .send()
@@ -163,7 +217,7 @@ pub async fn schedule_audit(aws: &Aws, resources: &Resources) -> Result<(), Prov
     match created {
         Ok(_) => Ok(()),
         Err(error) if is_code(&error, "ConflictException") => Ok(()),
-        Err(error) => Err(refused("the audit's schedule cannot be made", &error)),
+        Err(error) => Err(refused("an audit's schedule cannot be made", &error)),
     }
 }
 
@@ -185,6 +239,8 @@ impl Resources {
             ("APP_SECRET_ID", APP_SECRET),
             ("ACCOUNT_QUEUE_URL", &self.queue_url),
             ("ACCOUNT_QUEUE_ARN", &self.queue_arn),
+            ("POST_QUEUE_URL", &self.post_queue_url),
+            ("POST_QUEUE_ARN", &self.post_queue_arn),
             ("SCHEDULE_GROUP", SCHEDULE_GROUP),
             ("SCHEDULE_ROLE_ARN", &role),
         ]

@@ -134,6 +134,15 @@ pub struct Rate {
     pub blocked_until: Option<Timestamp>,
 }
 
+/// Why Instagram publishes nothing for an account, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishingPause {
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: Failure,
+}
+
 /// The stored record of an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -233,6 +242,9 @@ pub struct Account {
     /// Instagram's rate limits.
     #[serde(default)]
     pub rate: Rate,
+    /// Why posts wait that are due; reading goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publishing_paused: Option<PublishingPause>,
     /// Webhook fields it is subscribed to; empty when the subscription has not worked yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub webhook_fields: Vec<String>,
@@ -318,6 +330,7 @@ impl Account {
             last_sync_at: None,
             error: None,
             rate: Rate::default(),
+            publishing_paused: None,
             webhook_fields: Vec::new(),
             setup_pending: true,
             token_generation: 0,
@@ -353,6 +366,7 @@ impl Account {
         self.last_sync_at = Some(now);
         self.error = None;
         self.rate = Rate::default();
+        self.publishing_paused = None;
         self.webhook_fields.clear();
         self.setup_pending = true;
         self.token_generation += 1;
@@ -431,6 +445,13 @@ impl Account {
             }),
             _ => None,
         }
+    }
+
+    /// Why posts wait at `now`: a pause ends by itself.
+    pub fn publishing_pause_at(&self, now: Timestamp) -> Option<&PublishingPause> {
+        self.publishing_paused
+            .as_ref()
+            .filter(|pause| pause.until > now)
     }
 
     /// Ends a state that a working call disproves: Instagram answered with this token.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Account, Failure, Rate, Status, TokenStatus};
+use super::{Account, Failure, PublishingPause, Rate, Status, TokenStatus};
 use crate::graph::LoginKind;
 
 /// What a caller sees of an account: never the company, the token's data or the version.
@@ -72,6 +72,8 @@ pub struct AccountView {
     pub error: Option<Failure>,
     /// Instagram's rate limits.
     pub rate: Rate,
+    /// Why posts wait that are due, and until when; `null` while they do not.
+    pub publishing_paused: Option<PublishingPause>,
     /// Webhook fields it is subscribed to.
     pub webhook_fields: Vec<String>,
     /// When the record was made.
@@ -90,6 +92,7 @@ impl AccountView {
             token_status: account.token_status(now),
             needs_refresh: account.needs_refresh(now),
             id: account.id,
+            publishing_paused: account.publishing_pause_at(now).cloned(),
             platform: account.platform,
             login: account.login,
             platform_account_id: account.platform_account_id,

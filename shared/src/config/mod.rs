@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use jiff::SignedDuration;
 use url::Url;
 
 use crate::graph::GraphConfig;
@@ -32,6 +33,8 @@ pub struct Config {
     pub aws: AwsConfig,
     /// How tokens are kept.
     pub vault: VaultConfig,
+    /// How posts are published.
+    pub publish: PublishConfig,
     /// Callers of the HTTP API.
     pub api: ApiConfig,
     /// The least severe log line that is written.
@@ -83,7 +86,11 @@ pub struct AwsConfig {
     pub queue_url: String,
     /// The same queue, as the schedules' target.
     pub queue_arn: String,
-    /// The accounts' schedules.
+    /// The posts' queue.
+    pub post_queue_url: String,
+    /// The same queue, as the target of the posts' schedules.
+    pub post_queue_arn: String,
+    /// The group of all schedules.
     pub schedule_group: String,
     /// The role with which schedules send.
     pub schedule_role_arn: String,
@@ -98,6 +105,15 @@ pub struct VaultConfig {
     pub page_size: usize,
     /// Pages over which new accounts are dealt.
     pub open_pages: usize,
+}
+
+/// How posts are published.
+#[derive(Clone, Debug)]
+pub struct PublishConfig {
+    /// How long before its time a post is prepared that was planned far ahead.
+    pub prepare_ahead: SignedDuration,
+    /// Origins from which media are looked at although they are not public.
+    pub trusted_media: Vec<Url>,
 }
 
 /// Callers of the HTTP API.
@@ -170,6 +186,14 @@ impl Config {
                 prefix: reader.text("VAULT_PREFIX"),
                 page_size: reader.number("VAULT_PAGE_SIZE", 1, 100),
                 open_pages: reader.number("VAULT_OPEN_PAGES", 1, 16),
+            },
+            publish: PublishConfig {
+                prepare_ahead: SignedDuration::from_hours(reader.number(
+                    "PUBLISH_PREPARE_HOURS",
+                    1,
+                    20,
+                )),
+                trusted_media: reader.trusted_media(),
             },
             api: ApiConfig {
                 company_claim: reader.text("COMPANY_CLAIM"),
@@ -322,6 +346,21 @@ impl Reader<'_> {
             .collect()
     }
 
+    fn trusted_media(&mut self) -> Vec<Url> {
+        let name = "PUBLISH_TRUSTED_MEDIA";
+        let texts = self.list(name);
+        if texts == ["none"] {
+            return Vec::new();
+        }
+        if self.mode == Mode::Production {
+            self.problem(format!("{name} is for development only"));
+        }
+        texts
+            .iter()
+            .filter_map(|text| self.checked_address(name, text))
+            .collect()
+    }
+
     fn graph(&mut self) -> GraphConfig {
         let api_version = self.text("INSTAGRAM_API_VERSION");
         let digits_and_dot = |text: &str| {
@@ -382,6 +421,8 @@ impl Reader<'_> {
             app_secret_id: self.text("APP_SECRET_ID"),
             queue_url: self.text("ACCOUNT_QUEUE_URL"),
             queue_arn: self.text("ACCOUNT_QUEUE_ARN"),
+            post_queue_url: self.text("POST_QUEUE_URL"),
+            post_queue_arn: self.text("POST_QUEUE_ARN"),
             schedule_group: self.text("SCHEDULE_GROUP"),
             schedule_role_arn: self.text("SCHEDULE_ROLE_ARN"),
         }
@@ -433,6 +474,11 @@ mod tests {
                 "ACCOUNT_QUEUE_ARN",
                 "arn:aws:sqs:us-east-1:000000000000:accounts",
             ),
+            (
+                "POST_QUEUE_URL",
+                "https://sqs.us-east-1.amazonaws.com/000000000000/posts",
+            ),
+            ("POST_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:posts"),
             ("SCHEDULE_GROUP", "instagram"),
             (
                 "SCHEDULE_ROLE_ARN",

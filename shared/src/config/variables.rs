@@ -109,6 +109,26 @@ pub const VARIABLES: &[Variable] = &[
         "ARN of the same queue, as the schedules' target",
     ),
     variable(
+        "POST_QUEUE_URL",
+        None,
+        "Address of the queue that takes the posts' tasks",
+    ),
+    variable(
+        "POST_QUEUE_ARN",
+        None,
+        "ARN of the same queue, as the target of the posts' schedules",
+    ),
+    variable(
+        "PUBLISH_PREPARE_HOURS",
+        Some("3"),
+        "How long before its time a post is prepared that was planned more than 12 hours ahead, hours; 1 to 20",
+    ),
+    variable(
+        "PUBLISH_TRUSTED_MEDIA",
+        Some("none"),
+        "Origins besides public ones from which media are looked at, separated by commas; for development only",
+    ),
+    variable(
         "SCHEDULE_GROUP",
         None,
         "The EventBridge Scheduler group of the accounts' schedules",

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A call of Instagram's API. The same code means different things at different calls, so every error names its own.
 ///
-/// The calls from [`Endpoint::ReadMedia`] on are not built yet; their errors are in the catalogue already.
+/// Some calls are not built yet; their errors are in the catalogue already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Endpoint {
     /// Code → short-lived token.

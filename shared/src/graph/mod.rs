@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod error;
 pub mod login;
 pub mod profile;
+pub mod publishing;
 pub mod subscriptions;
 pub mod usage;
 pub mod wire;
@@ -35,5 +36,8 @@ pub use error::GraphError;
 pub use login::{AppCredentials, LongLivedToken, ShortLivedToken};
 pub use profile::{AccountType, Profile};
 pub use proof::appsecret_proof;
+pub use publishing::{
+    ContainerFields, ContainerStatus, PublishedComment, PublishedMedia, PublishingLimit,
+};
 pub use transport::{Answered, CallRecord, Graph};
 pub use usage::{Figures, Usage};

@@ -1,16 +1,12 @@
 //! Accounts: records, lists, counts.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, KeysAndAttributes, Put, Select, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem};
 use jiff::Timestamp;
 
 pub use super::account_filter::AccountFilter;
 use super::keys::{self, Item};
 use super::timeline::TimelineEntry;
-use super::{Condition, Table, Transaction, from_item, number, text, to_item};
+use super::{Condition, Table, Transaction, number, text, to_item};
 use crate::account::Account;
 use crate::aws::AwsError;
 
@@ -176,9 +172,8 @@ impl Table {
             .last()
             .filter(|_| more)
             .map(|last| last.position.clone());
-        let accounts = self
-            .accounts(found.into_iter().map(|found| found.id).collect())
-            .await?;
+        let wanted = found.iter().map(|found| keys::account(&found.id));
+        let accounts = self.records(wanted.collect()).await?;
         Ok(AccountPage { accounts, next })
     }
 
@@ -274,53 +269,6 @@ impl Table {
                 return Ok(found);
             }
         }
-    }
-
-    /// The records under these ids in this order, strongly consistent; those that are gone meanwhile are left out.
-    async fn accounts(&self, ids: Vec<String>) -> Result<Vec<Account>, AwsError> {
-        let mut by_id: HashMap<String, Account> = HashMap::new();
-        for chunk in ids.chunks(100) {
-            let mut wanted: Vec<Item> = chunk
-                .iter()
-                .map(|id| keys::account(id).into_item())
-                .collect();
-            let mut tries = 0;
-            while !wanted.is_empty() {
-                let request = KeysAndAttributes::builder()
-                    .set_keys(Some(wanted))
-                    .consistent_read(true)
-                    .build()
-                    .map_err(|_| AwsError::unreadable("BatchGetItem", "an incomplete request"))?;
-                let output = self
-                    .client()
-                    .batch_get_item()
-                    .request_items(self.name(), request)
-                    .send()
-                    .await
-                    .map_err(|error| AwsError::new("BatchGetItem", &error))?;
-                for item in output.responses.unwrap_or_default().into_values().flatten() {
-                    let account: Account = from_item(item)?;
-                    by_id.insert(account.id.clone(), account);
-                }
-                wanted = output
-                    .unprocessed_keys
-                    .unwrap_or_default()
-                    .into_values()
-                    .flat_map(|request| request.keys)
-                    .collect();
-                tries += 1;
-                if !wanted.is_empty() {
-                    if tries == UPDATE_TRIES {
-                        return Err(AwsError::unreadable(
-                            "BatchGetItem",
-                            "keys left unprocessed",
-                        ));
-                    }
-                    tokio::time::sleep(std::time::Duration::from_millis(20 << tries.min(5))).await;
-                }
-            }
-        }
-        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
 }
 

@@ -8,6 +8,10 @@
 //! | login state | `STATE#sha256(state)` | `STATE` | | |
 //! | timeline entry | `ACCOUNT#id` | `AT#time#suffix` | | |
 //! | sync log entry | `ACCOUNT#id` | `SYNC#time#suffix` | | |
+//! | post | `ACCOUNT#id` | `POST#postId` | `POSTS#accountId`, `publishAt or createdAt#postId` | `DUE#digit`, `wakeAt#accountId#postId` |
+//! | entry of a post's timeline | `ACCOUNT#id` | `OFPOST#postId#time#suffix` | | |
+//! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
+//! | caption template | `TEMPLATES#sha256(company)` | `TEMPLATE#id` | | |
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | | |
 //! | vault page | `VAULT#page` | `PAGE` | | |
 //! | vault's open pages | `VAULT` | `OPEN` | | |
@@ -28,9 +32,10 @@ use crate::digest::sha256_hex;
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// Name of the first index: accounts of a company, newest first.
+/// Name of the first index: accounts of a company, newest first; posts of an account, by their time.
 pub const INDEX_1: &str = "index1";
-/// Name of the second index: connected accounts, by the first digit of their id, soonest expiry first.
+/// Name of the second index: connected accounts, by the first digit of their id, soonest expiry first; posts with a next
+/// step, by the first digit of their id, soonest first.
 pub const INDEX_2: &str = "index2";
 /// The attribute by which DynamoDB drops an item, seconds since the epoch.
 pub const TTL: &str = "ttl";
@@ -45,8 +50,9 @@ pub const INDEX_1_ATTRIBUTES: &[&str] = &[
     "nextRefreshMs",
     "reasonCode",
     "platformAccountId",
+    "state",
 ];
-/// Attributes of the base item that the second index carries, for the audit.
+/// Attributes of the base item that the second index carries, for the audits.
 pub const INDEX_2_ATTRIBUTES: &[&str] = &[
     "id",
     "status",
@@ -54,13 +60,15 @@ pub const INDEX_2_ATTRIBUTES: &[&str] = &[
     "rateBlockedMs",
     "nextRefreshMs",
     "suspectMs",
+    "account",
+    "version",
 ];
 
 /// The digits with which an id begins: the second index has a partition for each.
 pub const ID_DIGITS: &str = "0123456789abcdef";
 
 /// The primary key of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Partition.
     pub pk: String,
@@ -76,6 +84,15 @@ impl Key {
     /// What keeps two entries of one millisecond apart.
     pub fn suffix() -> String {
         uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
+    }
+
+    /// The key of an item that was read whole.
+    pub fn of_item(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        Some(Self {
+            pk: text("pk")?,
+            sk: text("sk")?,
+        })
     }
 
     /// As DynamoDB wants it.
@@ -134,6 +151,58 @@ pub fn sync_log(id: &str, at: Timestamp, suffix: &str) -> Key {
 /// What every sync log entry's sort key begins with.
 pub const SYNC_LOG: &str = "SYNC#";
 
+/// A post.
+pub fn post(account: &str, id: &str) -> Key {
+    Key::new(account_partition(account), format!("POST#{id}"))
+}
+
+/// An entry of a post's timeline; `suffix` keeps two of one millisecond apart.
+pub fn post_timeline(account: &str, post: &str, at: Timestamp, suffix: &str) -> Key {
+    let prefix = post_timeline_prefix(post);
+    Key::new(
+        account_partition(account),
+        format!("{prefix}{}#{suffix}", sortable(at)),
+    )
+}
+
+/// What the sort key of every entry of a post's timeline begins with.
+pub fn post_timeline_prefix(post: &str) -> String {
+    format!("OFPOST#{post}#")
+}
+
+/// Which post a media of Instagram's is of.
+pub fn post_of_media(account: &str, media: &str) -> Key {
+    Key::new(account_partition(account), format!("MEDIAOF#{media}"))
+}
+
+/// Partition of the first index with an account's posts.
+pub fn posts_partition(account: &str) -> String {
+    format!("POSTS#{account}")
+}
+
+/// Partition of the second index with the posts whose id begins with `digit` and that something is to be done for.
+pub fn due_partition(digit: char) -> String {
+    format!("DUE#{digit}")
+}
+
+/// Sort key of a post in the second index.
+pub fn by_due_time(at: Timestamp, account: &str, post: &str) -> String {
+    format!("{}#{account}#{post}", sortable(at))
+}
+
+/// A company's caption template.
+pub fn template(company: &str, id: &str) -> Key {
+    Key::new(templates_partition(company), format!("{TEMPLATE}{id}"))
+}
+
+/// The partition with a company's caption templates.
+pub fn templates_partition(company: &str) -> String {
+    format!("TEMPLATES#{}", sha256_hex(company.as_bytes()))
+}
+
+/// What every caption template's sort key begins with.
+pub const TEMPLATE: &str = "TEMPLATE#";
+
 /// A caller's `Idempotency-Key`, hashed: it is free text.
 pub fn idempotency(company: &str, key: &str) -> Key {
     let digest = sha256_hex(key.as_bytes());
@@ -173,7 +242,7 @@ pub fn company_partition(company: &str) -> String {
     format!("COMPANY#{company}")
 }
 
-/// Sort key of an account in the first index.
+/// Sort key of an account or a post in the first index.
 pub fn by_creation(created_at: Timestamp, id: &str) -> String {
     format!("{}#{id}", sortable(created_at))
 }

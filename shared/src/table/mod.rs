@@ -14,14 +14,17 @@ pub mod keys;
 pub mod leases;
 pub mod login_states;
 pub mod overview;
+pub mod posts;
+pub mod templates;
 pub mod timeline;
 
+use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,6 +49,8 @@ pub enum Transaction {
 
 /// How often a transaction is tried again that met another one.
 const CONFLICT_TRIES: u32 = 8;
+/// How often keys are asked for again that DynamoDB left unprocessed.
+const UNPROCESSED_TRIES: u32 = 10;
 
 impl Table {
     /// Access to the table `name`; no call is made.
@@ -80,6 +85,51 @@ impl Table {
     /// Reads one record, strongly consistent.
     pub async fn get_record<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, AwsError> {
         self.get(key).await?.map(from_item).transpose()
+    }
+
+    /// The records under these keys in this order, strongly consistent; those that are gone meanwhile are left out.
+    pub async fn records<T: DeserializeOwned>(&self, keys: Vec<Key>) -> Result<Vec<T>, AwsError> {
+        let mut found: HashMap<Key, T> = HashMap::new();
+        for chunk in keys.chunks(100) {
+            let mut wanted: Vec<Item> = chunk.iter().cloned().map(Key::into_item).collect();
+            let mut tries = 0;
+            while !wanted.is_empty() {
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(wanted))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|_| AwsError::unreadable("BatchGetItem", "an incomplete request"))?;
+                let output = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.name, request)
+                    .send()
+                    .await
+                    .map_err(|error| AwsError::new("BatchGetItem", &error))?;
+                for item in output.responses.unwrap_or_default().into_values().flatten() {
+                    if let Some(key) = Key::of_item(&item) {
+                        found.insert(key, from_item(item)?);
+                    }
+                }
+                wanted = output
+                    .unprocessed_keys
+                    .unwrap_or_default()
+                    .into_values()
+                    .flat_map(|request| request.keys)
+                    .collect();
+                tries += 1;
+                if !wanted.is_empty() {
+                    if tries == UNPROCESSED_TRIES {
+                        return Err(AwsError::unreadable(
+                            "BatchGetItem",
+                            "keys left unprocessed",
+                        ));
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(20 << tries.min(5))).await;
+                }
+            }
+        }
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
     }
 
     /// Puts an item where the condition holds; `false` when it does not.

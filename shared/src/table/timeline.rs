@@ -130,7 +130,7 @@ impl Table {
             .await
     }
 
-    async fn entries<T: serde::de::DeserializeOwned>(
+    pub(super) async fn entries<T: serde::de::DeserializeOwned>(
         &self,
         account: &str,
         prefix: &str,
@@ -180,7 +180,7 @@ fn timeline_item(account: &str, entry: &TimelineEntry) -> Result<Item, AwsError>
     Ok(lasting(item, entry.at))
 }
 
-fn lasting(mut item: Item, at: Timestamp) -> Item {
+pub(super) fn lasting(mut item: Item, at: Timestamp) -> Item {
     item.insert(keys::TTL.into(), number((at + LIFETIME).as_second()));
     item
 }

@@ -211,6 +211,16 @@ pub fn classify(facts: &Facts<'_>) -> ErrorKind {
     best.1
 }
 
+impl ErrorKind {
+    /// The error that an answer with this subcode is, whatever its code: a container's status tells no other number.
+    pub fn of_publishing_subcode(subcode: i64) -> Option<Self> {
+        let rows = SECTIONS.iter().flat_map(|(_, rows)| rows.iter());
+        rows.filter(|row| row.matches.iter().any(|one| one.subcode == Some(subcode)))
+            .map(|row| row.kind)
+            .next()
+    }
+}
+
 impl fmt::Display for Match {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();

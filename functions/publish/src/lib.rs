@@ -1,0 +1,1 @@
+//! Takes posts in, and publishes them.

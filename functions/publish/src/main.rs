@@ -1,0 +1,13 @@
+//! The function `publish` on Lambda.
+
+use shared::lambda::{Error, Function, run};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run(|app| {
+        Function::new(app)
+            .with_routes(publish::routes())
+            .with_tasks(publish::handle)
+    })
+    .await
+}

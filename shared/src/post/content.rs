@@ -1,0 +1,588 @@
+//! What is to be published, typed by kind: a combination that Instagram does not take cannot be built.
+//!
+//! Facts: Meta's page "IG User: media", whose parameters are allowed for some kinds only. Limits of length and number are
+//! the preflight's business, which has a sentence for each.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+
+use crate::graph::ContainerFields;
+
+/// What a post shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Content {
+    /// One picture in the feed.
+    Image(Image),
+    /// Two to ten pictures and videos in the feed.
+    Carousel(Carousel),
+    /// A video.
+    Reel(Reel),
+    /// A picture or a video that is shown for a day.
+    Story(Story),
+}
+
+/// One picture in the feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Image {
+    /// Where Instagram fetches the picture.
+    pub image_url: String,
+    /// What the picture shows, for people who do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt_text: Option<String>,
+    /// Accounts on the picture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_tags: Vec<PlacedTag>,
+    /// The text below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// Accounts that are invited to show the post as theirs too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collaborators: Vec<Handle>,
+    /// Id of the Facebook page of a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// Labels the post as made with AI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_ai_generated: Option<bool>,
+    /// A comment that the account writes below the post once it is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_comment: Option<String>,
+}
+
+/// Two to ten pictures and videos in the feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Carousel {
+    /// In the order in which they are shown. All are cropped to the proportions of the first one.
+    pub items: Vec<Item>,
+    /// The text below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// Accounts that are invited to show the post as theirs too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collaborators: Vec<Handle>,
+    /// Id of the Facebook page of a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// Labels the post as made with AI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_ai_generated: Option<bool>,
+    /// A comment that the account writes below the post once it is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_comment: Option<String>,
+}
+
+/// One item of a carousel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ItemFields", into = "ItemFields")]
+pub enum Item {
+    /// A picture.
+    Image {
+        /// Where Instagram fetches it.
+        image_url: String,
+        /// What it shows, for people who do not see it.
+        alt_text: Option<String>,
+        /// Accounts on it.
+        user_tags: Vec<PlacedTag>,
+    },
+    /// A video, which takes neither an alternative text nor tags.
+    Video {
+        /// Where Instagram fetches it.
+        video_url: String,
+    },
+}
+
+/// A video.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reel {
+    /// Where Instagram fetches the video.
+    pub video_url: String,
+    /// A picture for its cover, which goes before `thumb_offset`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<String>,
+    /// The moment of the video that makes its cover, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumb_offset: Option<u64>,
+    /// Whether it may be shown in the feed as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_to_feed: Option<bool>,
+    /// The name of its own sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_name: Option<String>,
+    /// Accounts in the video.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_tags: Vec<NameTag>,
+    /// Shown to people who do not follow the account first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial_reel: Option<TrialReel>,
+    /// The text below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// Accounts that are invited to show the post as theirs too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collaborators: Vec<Handle>,
+    /// Id of the Facebook page of a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// Labels the post as made with AI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_ai_generated: Option<bool>,
+    /// A comment that the account writes below the post once it is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_comment: Option<String>,
+}
+
+/// A picture or a video that is shown for a day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoryFields", into = "StoryFields")]
+pub struct Story {
+    /// What it shows.
+    pub media: Media,
+    /// Accounts that it mentions.
+    pub user_tags: Vec<StoryTag>,
+}
+
+/// Where Instagram fetches a picture or a video.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// A picture's address.
+    Image(String),
+    /// A video's address.
+    Video(String),
+}
+
+/// How a trial reel becomes one for everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TrialReel {
+    /// A person decides, in Instagram's app.
+    Manual,
+    /// Instagram decides, by how it does.
+    Performance,
+}
+
+/// An account's name, without `@`: Instagram answers an unknown error to one with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Handle(String);
+
+/// An account at a place of a picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlacedTag {
+    /// The account's name.
+    pub username: Handle,
+    /// From the left edge, 0 to 1.
+    pub x: f64,
+    /// From the upper edge, 0 to 1.
+    pub y: f64,
+}
+
+/// An account in a video.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameTag {
+    /// The account's name.
+    pub username: Handle,
+}
+
+/// An account that a story mentions, at a place or at none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoryTag {
+    /// The account's name.
+    pub username: Handle,
+    /// From the left edge, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<f64>,
+    /// From the upper edge, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<f64>,
+}
+
+impl Handle {
+    /// The name, without `@`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Handle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let name = text.trim();
+        Ok(Self(name.strip_prefix('@').unwrap_or(name).to_owned()))
+    }
+}
+
+impl Media {
+    /// The address.
+    pub fn address(&self) -> &str {
+        match self {
+            Media::Image(address) | Media::Video(address) => address,
+        }
+    }
+}
+
+impl Content {
+    /// The kind's word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Content::Image(_) => "image",
+            Content::Carousel(_) => "carousel",
+            Content::Reel(_) => "reel",
+            Content::Story(_) => "story",
+        }
+    }
+
+    /// The text below the post.
+    pub fn caption(&self) -> Option<&str> {
+        match self {
+            Content::Image(Image { caption, .. })
+            | Content::Carousel(Carousel { caption, .. })
+            | Content::Reel(Reel { caption, .. }) => caption.as_deref(),
+            Content::Story(_) => None,
+        }
+    }
+
+    /// Sets the text below the post; `false` for a kind that has none.
+    pub fn set_caption(&mut self, text: String) -> bool {
+        match self {
+            Content::Image(Image { caption, .. })
+            | Content::Carousel(Carousel { caption, .. })
+            | Content::Reel(Reel { caption, .. }) => {
+                *caption = Some(text);
+                true
+            }
+            Content::Story(_) => false,
+        }
+    }
+
+    /// The comment that the account writes below the post.
+    pub fn first_comment(&self) -> Option<&str> {
+        match self {
+            Content::Image(Image { first_comment, .. })
+            | Content::Carousel(Carousel { first_comment, .. })
+            | Content::Reel(Reel { first_comment, .. }) => first_comment.as_deref(),
+            Content::Story(_) => None,
+        }
+    }
+
+    /// Accounts that are invited to show the post as theirs too.
+    pub fn collaborators(&self) -> &[Handle] {
+        match self {
+            Content::Image(Image { collaborators, .. })
+            | Content::Carousel(Carousel { collaborators, .. })
+            | Content::Reel(Reel { collaborators, .. }) => collaborators,
+            Content::Story(_) => &[],
+        }
+    }
+
+    /// All that Instagram fetches, with the member that names each: `items[2].videoUrl`.
+    pub fn media(&self) -> Vec<(String, Media)> {
+        match self {
+            Content::Image(image) => {
+                vec![("imageUrl".into(), Media::Image(image.image_url.clone()))]
+            }
+            Content::Carousel(carousel) => carousel
+                .items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| match item {
+                    Item::Image { image_url, .. } => (
+                        format!("items[{index}].imageUrl"),
+                        Media::Image(image_url.clone()),
+                    ),
+                    Item::Video { video_url } => (
+                        format!("items[{index}].videoUrl"),
+                        Media::Video(video_url.clone()),
+                    ),
+                })
+                .collect(),
+            Content::Reel(reel) => {
+                let cover = reel.cover_url.clone();
+                let cover = cover.map(|address| ("coverUrl".into(), Media::Image(address)));
+                let video = ("videoUrl".into(), Media::Video(reel.video_url.clone()));
+                [Some(video), cover].into_iter().flatten().collect()
+            }
+            Content::Story(story) => {
+                let member = match story.media {
+                    Media::Image(_) => "imageUrl",
+                    Media::Video(_) => "videoUrl",
+                };
+                vec![(member.into(), story.media.clone())]
+            }
+        }
+    }
+
+    /// Whether Instagram has to process a video.
+    pub fn has_video(&self) -> bool {
+        self.media()
+            .iter()
+            .any(|(_, media)| matches!(media, Media::Video(_)))
+    }
+
+    /// The containers of a carousel's items, which are made before the carousel's own; none for other kinds.
+    pub fn item_containers(&self) -> Vec<ContainerFields> {
+        let Content::Carousel(carousel) = self else {
+            return Vec::new();
+        };
+        let fields = |item: &Item| match item {
+            Item::Image {
+                image_url,
+                alt_text,
+                user_tags,
+            } => ContainerFields::default()
+                .with("image_url", image_url)
+                .with("is_carousel_item", "true")
+                .with_some("alt_text", alt_text.as_ref())
+                .with_some("user_tags", list(user_tags)),
+            Item::Video { video_url } => ContainerFields::default()
+                .with("media_type", "VIDEO")
+                .with("video_url", video_url)
+                .with("is_carousel_item", "true"),
+        };
+        carousel.items.iter().map(fields).collect()
+    }
+
+    /// The container that is published, made of these items' containers where the kind has any.
+    pub fn container(&self, items: &[&str]) -> ContainerFields {
+        match self {
+            Content::Image(image) => ContainerFields::default()
+                .with("image_url", &image.image_url)
+                .with_some("alt_text", image.alt_text.as_ref())
+                .with_some("user_tags", list(&image.user_tags))
+                .with_some("caption", image.caption.as_ref())
+                .with_some("collaborators", list(&image.collaborators))
+                .with_some("location_id", image.location_id.as_ref())
+                .with_some("is_ai_generated", flag(image.is_ai_generated)),
+            Content::Carousel(carousel) => ContainerFields::default()
+                .with("media_type", "CAROUSEL")
+                .with("children", items.join(","))
+                .with_some("caption", carousel.caption.as_ref())
+                .with_some("collaborators", list(&carousel.collaborators))
+                .with_some("location_id", carousel.location_id.as_ref())
+                .with_some("is_ai_generated", flag(carousel.is_ai_generated)),
+            Content::Reel(reel) => ContainerFields::default()
+                .with("media_type", "REELS")
+                .with("video_url", &reel.video_url)
+                .with_some("cover_url", reel.cover_url.as_ref())
+                .with_some(
+                    "thumb_offset",
+                    reel.thumb_offset.map(|offset| offset.to_string()),
+                )
+                .with_some("share_to_feed", flag(reel.share_to_feed))
+                .with_some("audio_name", reel.audio_name.as_ref())
+                .with_some("user_tags", list(&reel.user_tags))
+                .with_some("trial_params", reel.trial_reel.map(trial_params))
+                .with_some("caption", reel.caption.as_ref())
+                .with_some("collaborators", list(&reel.collaborators))
+                .with_some("location_id", reel.location_id.as_ref())
+                .with_some("is_ai_generated", flag(reel.is_ai_generated)),
+            Content::Story(story) => {
+                let member = match story.media {
+                    Media::Image(_) => "image_url",
+                    Media::Video(_) => "video_url",
+                };
+                ContainerFields::default()
+                    .with("media_type", "STORIES")
+                    .with(member, story.media.address())
+                    .with_some("user_tags", list(&story.user_tags))
+            }
+        }
+    }
+}
+
+/// A list as Meta takes it; nothing for an empty one.
+fn list<T: Serialize>(items: &[T]) -> Option<String> {
+    (!items.is_empty()).then(|| json!(items).to_string())
+}
+
+fn flag(given: Option<bool>) -> Option<String> {
+    given.map(|is_set| is_set.to_string())
+}
+
+fn trial_params(trial: TrialReel) -> String {
+    let strategy = match trial {
+        TrialReel::Manual => "MANUAL",
+        TrialReel::Performance => "SS_PERFORMANCE",
+    };
+    json!({ "graduation_strategy": strategy }).to_string()
+}
+
+/// A carousel's item as it is written.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct ItemFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alt_text: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    user_tags: Vec<PlacedTag>,
+}
+
+impl TryFrom<ItemFields> for Item {
+    type Error = &'static str;
+
+    fn try_from(fields: ItemFields) -> Result<Self, Self::Error> {
+        match (fields.image_url, fields.video_url) {
+            (Some(image_url), None) => Ok(Item::Image {
+                image_url,
+                alt_text: fields.alt_text,
+                user_tags: fields.user_tags,
+            }),
+            (None, Some(_)) if fields.alt_text.is_some() || !fields.user_tags.is_empty() => {
+                Err("a video of a carousel takes no `altText` and no `userTags`")
+            }
+            (None, Some(video_url)) => Ok(Item::Video { video_url }),
+            _ => Err("an item of a carousel has either `imageUrl` or `videoUrl`"),
+        }
+    }
+}
+
+impl From<Item> for ItemFields {
+    fn from(item: Item) -> Self {
+        match item {
+            Item::Image {
+                image_url,
+                alt_text,
+                user_tags,
+            } => Self {
+                image_url: Some(image_url),
+                alt_text,
+                user_tags,
+                ..Self::default()
+            },
+            Item::Video { video_url } => Self {
+                video_url: Some(video_url),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// A story as it is written.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct StoryFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video_url: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    user_tags: Vec<StoryTag>,
+}
+
+impl TryFrom<StoryFields> for Story {
+    type Error = &'static str;
+
+    fn try_from(fields: StoryFields) -> Result<Self, Self::Error> {
+        let media = match (fields.image_url, fields.video_url) {
+            (Some(address), None) => Media::Image(address),
+            (None, Some(address)) => Media::Video(address),
+            _ => return Err("a story has either `imageUrl` or `videoUrl`"),
+        };
+        Ok(Self {
+            media,
+            user_tags: fields.user_tags,
+        })
+    }
+}
+
+impl From<Story> for StoryFields {
+    fn from(story: Story) -> Self {
+        let (image_url, video_url) = match story.media {
+            Media::Image(address) => (Some(address), None),
+            Media::Video(address) => (None, Some(address)),
+        };
+        Self {
+            image_url,
+            video_url,
+            user_tags: story.user_tags,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn content(value: Value) -> Content {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn content_reads_back_as_it_was_written() {
+        for value in [
+            json!({"kind":"image","imageUrl":"https://a.example/1.jpg","altText":"bread","userTags":[{"username":"ann","x":0.5,"y":0.25}],
+                   "caption":"hello","collaborators":["ben"],"locationId":"7","isAiGenerated":true,"firstComment":"first"}),
+            json!({"kind":"carousel","items":[{"imageUrl":"https://a.example/1.jpg"},{"videoUrl":"https://a.example/2.mp4"}]}),
+            json!({"kind":"reel","videoUrl":"https://a.example/1.mp4","trialReel":"manual","thumbOffset":1500,"shareToFeed":false}),
+            json!({"kind":"story","videoUrl":"https://a.example/1.mp4","userTags":[{"username":"ann"}]}),
+        ] {
+            assert_eq!(serde_json::to_value(content(value.clone())).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn d_a_combination_that_instagram_does_not_take_cannot_be_built() {
+        for value in [
+            json!({"kind":"story","imageUrl":"https://a.example/1.jpg","caption":"no"}),
+            json!({"kind":"story","imageUrl":"https://a.example/1.jpg","videoUrl":"https://a.example/1.mp4"}),
+            json!({"kind":"story"}),
+            json!({"kind":"reel","videoUrl":"https://a.example/1.mp4","altText":"no"}),
+            json!({"kind":"reel","videoUrl":"https://a.example/1.mp4","userTags":[{"username":"ann","x":0.5,"y":0.5}]}),
+            json!({"kind":"image","imageUrl":"https://a.example/1.jpg","coverUrl":"https://a.example/2.jpg"}),
+            json!({"kind":"image","imageUrl":"https://a.example/1.jpg","userTags":[{"username":"ann"}]}),
+            json!({"kind":"carousel","items":[{"imageUrl":"https://a.example/1.jpg","caption":"no"}]}),
+            json!({"kind":"carousel","items":[{"videoUrl":"https://a.example/1.mp4","altText":"no"}]}),
+            json!({"kind":"carousel","items":[{"imageUrl":"a","videoUrl":"b"}]}),
+            json!({"kind":"video","videoUrl":"https://a.example/1.mp4"}),
+        ] {
+            assert!(
+                serde_json::from_value::<Content>(value.clone()).is_err(),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn d_collaborators_go_to_the_carousel_and_never_to_its_items() {
+        let carousel = content(
+            json!({"kind":"carousel","caption":"hello","collaborators":["@ben"],"isAiGenerated":true,
+            "items":[{"imageUrl":"https://a.example/1.jpg","altText":"bread"},{"videoUrl":"https://a.example/2.mp4"}]}),
+        );
+        let items = carousel.item_containers();
+        assert_eq!(items.len(), 2);
+        for item in &items {
+            assert_eq!(item.get("is_carousel_item"), Some("true"));
+            for name in ["collaborators", "caption", "is_ai_generated"] {
+                assert_eq!(item.get(name), None);
+            }
+        }
+        assert_eq!(items[0].get("alt_text"), Some("bread"));
+        assert_eq!(items[1].get("media_type"), Some("VIDEO"));
+        let container = carousel.container(&["11", "12"]);
+        assert_eq!(container.get("children"), Some("11,12"));
+        assert_eq!(container.get("collaborators"), Some(r#"["ben"]"#));
+        assert_eq!(container.get("is_ai_generated"), Some("true"));
+    }
+
+    #[test]
+    fn an_address_is_named_by_its_member() {
+        let carousel =
+            content(json!({"kind":"carousel","items":[{"imageUrl":"a"},{"videoUrl":"b"}]}));
+        let media = carousel.media();
+        assert_eq!(
+            media[1],
+            ("items[1].videoUrl".into(), Media::Video("b".into()))
+        );
+        assert!(carousel.has_video());
+    }
+}
