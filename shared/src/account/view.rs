@@ -86,13 +86,13 @@ impl AccountView {
     /// What a caller sees of `account` at `now`.
     pub fn new(account: Account, now: Timestamp) -> Self {
         Self {
+            publishing_paused: account.publishing_pause_at(now).cloned(),
             next_refresh_at: account.next_refresh_at.filter(|_| account.is_live(now)),
             status: account.status_at(now),
             status_reason: account.status_reason_at(now),
             token_status: account.token_status(now),
             needs_refresh: account.needs_refresh(now),
             id: account.id,
-            publishing_paused: account.publishing_pause_at(now).cloned(),
             platform: account.platform,
             login: account.login,
             platform_account_id: account.platform_account_id,
