@@ -38,6 +38,13 @@ const SPARED_MS: i64 = 2_000;
 #[derive(Debug)]
 pub struct TaskError(String);
 
+impl TaskError {
+    /// A task that cannot end for a reason of our own, in a sentence for whoever reads the log.
+    pub fn new(cause: String) -> Self {
+        Self(cause)
+    }
+}
+
 impl From<AwsError> for TaskError {
     fn from(error: AwsError) -> Self {
         Self(error.to_string())

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use shared::account::Account;
 use shared::app::App;
 use shared::http::cursor::List;
+use shared::http::paging;
 use shared::http::{OwnAccount, Problem, QueryString};
 use shared::table::timeline::{SyncLogEntry, TimelineEntry};
-
-use crate::paging;
 
 /// The page of a history.
 #[derive(Deserialize)]

@@ -6,7 +6,6 @@ mod history;
 mod integrations;
 mod lifecycle;
 mod list;
-mod paging;
 mod sync;
 
 use std::sync::Arc;

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use shared::account::{Account, AccountView, Status};
 use shared::app::App;
 use shared::http::cursor::List;
+use shared::http::paging;
 use shared::http::{Caller, Problem, QueryString};
 use shared::table::accounts::AccountFilter;
 
 use crate::account::client_id;
-use crate::paging;
 
 /// The longest look ahead for tokens that run out: none lives longer.
 const LONGEST_HOURS: u32 = 60 * 24;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use shared::app::App;
-use shared::lambda::TaskFuture;
+use shared::lambda::{TaskError, TaskFuture};
 use shared::tasks::Task;
 
 /// The function's routes.
@@ -41,6 +41,10 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
                 connection_generation,
             } => refresh_token::refresh(&app, &account, connection_generation).await,
             Task::AuditCoverage { prefix, after } => audit::audit(&app, &prefix, &after).await,
+            other => Err(TaskError::new(format!(
+                "{} is not a task of accounts",
+                other.name()
+            ))),
         }
     })
 }

@@ -55,6 +55,14 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for QueryString<T> {
     }
 }
 
+/// A part of a body that was read, as its own type.
+///
+/// # Errors
+/// 400, as for the body itself.
+pub fn member<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+    serde_json::from_value(value).map_err(|error| invalid_body(&error))
+}
+
 /// The whole body.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ pub mod edge;
 pub mod extract;
 pub mod idempotency;
 pub mod owned;
+pub mod paging;
 pub mod problem;
 
 pub use caller::{Caller, Editor, Role};

@@ -53,7 +53,7 @@ async fn account_of_path(
     let id = parameters
         .iter()
         .find_map(|(name, value)| (name == "id").then_some(value))
-        .filter(|id| is_account_id(id))
+        .filter(|id| is_id(id))
         .ok_or_else(Problem::account_not_found)?;
     let account = app
         .table
@@ -70,7 +70,7 @@ async fn account_of_path(
 }
 
 /// Whether a text has the form of our ids: anything else cannot name a record, and is not asked for.
-fn is_account_id(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     text.len() == 36
         && text
             .bytes()

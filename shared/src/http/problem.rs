@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::aws::AwsError;
 use crate::graph::{AccountEffect, ErrorKind, GraphError, Retry, Who};
+use crate::post::Finding;
 use crate::telemetry;
 use crate::vault::VaultError;
 
@@ -25,6 +26,8 @@ pub struct Problem {
     pub detail: String,
     /// What Meta said, as numbers.
     pub instagram: Option<InstagramNumbers>,
+    /// What a preflight found, where that is why.
+    pub findings: Vec<Finding>,
     /// When it makes sense to try again.
     pub retry_after: Option<Duration>,
 }
@@ -61,6 +64,8 @@ struct Body<'a> {
     correlation_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     instagram: Option<&'a InstagramNumbers>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [Finding],
 }
 
 impl Problem {
@@ -71,6 +76,7 @@ impl Problem {
             code,
             detail: detail.into(),
             instagram: None,
+            findings: Vec::new(),
             retry_after: None,
         }
     }
@@ -112,6 +118,11 @@ impl Problem {
         .retry_after(left)
     }
 
+    /// 422: what is asked for is understood, and cannot be done.
+    pub fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
     /// 409.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
@@ -146,6 +157,7 @@ impl IntoResponse for Problem {
             code: self.code,
             correlation_id: telemetry::correlation_id(),
             instagram: self.instagram.as_ref(),
+            findings: &self.findings,
         };
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();

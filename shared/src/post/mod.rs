@@ -37,9 +37,6 @@ pub struct Post {
     /// When it is to be published; absent for a draft without a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_at: Option<Timestamp>,
-    /// The caller's time zone, shown back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_zone: Option<String>,
     /// What the preflight found that does not stand in the way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Finding>,
@@ -161,7 +158,6 @@ impl Post {
             state_reason: None,
             waiting: None,
             publish_at: None,
-            time_zone: None,
             warnings: Vec::new(),
             checked_at: None,
             items: Vec::new(),

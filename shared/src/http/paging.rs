@@ -1,14 +1,14 @@
 //! How lists are read in pages: how many at once, and where the next page begins.
 
-use shared::app::App;
-use shared::http::Problem;
-use shared::http::cursor::List;
+use super::Problem;
+use super::cursor::List;
+use crate::app::App;
 
 const USUAL_LIMIT: usize = 25;
 const LARGEST_LIMIT: u32 = 100;
 
 /// A whole number in plain digits between `1` and `largest`; `None` for anything else.
-pub(crate) fn whole_number(text: &str, largest: u32) -> Option<u32> {
+pub fn whole_number(text: &str, largest: u32) -> Option<u32> {
     // `parse` would take a leading `+` as well.
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -19,7 +19,10 @@ pub(crate) fn whole_number(text: &str, largest: u32) -> Option<u32> {
 }
 
 /// How many entries a caller wants at once.
-pub(crate) fn limit(given: Option<&str>) -> Result<usize, Problem> {
+///
+/// # Errors
+/// 400 for anything but a whole number in range.
+pub fn limit(given: Option<&str>) -> Result<usize, Problem> {
     let Some(given) = given else {
         return Ok(USUAL_LIMIT);
     };
@@ -34,7 +37,10 @@ pub(crate) fn limit(given: Option<&str>) -> Result<usize, Problem> {
 }
 
 /// Where a cursor says that the list goes on.
-pub(crate) async fn position(
+///
+/// # Errors
+/// 400 for a cursor that is none of this list's.
+pub async fn position(
     app: &App,
     list: &List<'_>,
     cursor: Option<&str>,
@@ -47,7 +53,10 @@ pub(crate) async fn position(
 }
 
 /// The cursor for the page after this one.
-pub(crate) async fn next_cursor(
+///
+/// # Errors
+/// 503 where the key that signs cursors cannot be read.
+pub async fn next_cursor(
     app: &App,
     list: &List<'_>,
     next: Option<String>,

@@ -1,0 +1,50 @@
+//! How many posts an account may still publish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use shared::account::Status;
+use shared::app::App;
+use shared::http::{OwnAccount, Problem};
+
+/// What Instagram says of the account's quota.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LimitView {
+    /// Posts in the window so far.
+    used: u64,
+    /// Posts that the window takes; `null` where Instagram does not say.
+    total: Option<u64>,
+    /// Length of the window, seconds; `null` where Instagram does not say.
+    window_seconds: Option<u64>,
+}
+
+/// `GET /instagram/accounts/{id}/publishing-limit`: asked of Instagram at this moment.
+pub(crate) async fn get_publishing_limit(
+    State(app): State<Arc<App>>,
+    OwnAccount(account): OwnAccount,
+) -> Result<Json<LimitView>, Problem> {
+    let now = app.clock.now();
+    if !account.is_live(now) {
+        return Err(Problem::account_not_connected());
+    }
+    if account.status_at(now) == Status::RateLimited {
+        let until = account.rate.blocked_until.unwrap_or(now);
+        let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        return Err(Problem::rate_limited(left));
+    }
+    let token = app.vault.token(&account).await?;
+    let answered = app
+        .graph
+        .for_login(account.login)
+        .publishing_limit(&token, &account.platform_account_id)
+        .await?;
+    Ok(Json(LimitView {
+        used: answered.value.used,
+        total: answered.value.total,
+        window_seconds: answered.value.window_seconds,
+    }))
+}

@@ -1,0 +1,250 @@
+//! Taking a post in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State as FromState;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use shared::account::Account;
+use shared::app::App;
+use shared::http::{EditableAccount, JsonBody, Problem};
+use shared::post::{Content, Finding, Post, State};
+
+use super::templates;
+use super::view::PostView;
+use crate::steps::told;
+use crate::wake::wake;
+use crate::{preflight, timing};
+
+/// The body of a new post: `kind` and what goes with it, and when it is to be published.
+#[derive(Debug)]
+pub(crate) struct NewPost {
+    content: Content,
+    plan: Plan,
+}
+
+/// When a new post is to be published, and where its caption comes from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Plan {
+    publish_at: Option<When>,
+    draft: bool,
+    template_id: Option<String>,
+    values: Option<BTreeMap<String, String>>,
+}
+
+/// A moment with an offset (RFC 3339), or `now`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Now,
+    At(Timestamp),
+}
+
+/// The members of a new post that are not its content.
+const PLAN: &[&str] = &["publishAt", "draft", "templateId", "values"];
+
+impl<'de> Deserialize<'de> for NewPost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = Map::deserialize(deserializer)?;
+        let (plan, content): (Map<String, Value>, Map<String, Value>) = members
+            .into_iter()
+            .partition(|(name, _)| PLAN.contains(&name.as_str()));
+        Ok(Self {
+            content: serde_json::from_value(content.into()).map_err(D::Error::custom)?,
+            plan: serde_json::from_value(plan.into()).map_err(D::Error::custom)?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "now" {
+            return Ok(When::Now);
+        }
+        text.parse().map(When::At).map_err(|_| {
+            D::Error::custom("`publishAt` must be `now` or a time with an offset, as in RFC 3339")
+        })
+    }
+}
+
+/// What a preflight answers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Preflight {
+    /// Whether nothing stands in the way.
+    can_be_published: bool,
+    /// What was found, a sentence each.
+    findings: Vec<Finding>,
+}
+
+/// `POST /instagram/accounts/{id}/posts` → 201 with the post.
+pub(crate) async fn create_post(
+    FromState(app): FromState<Arc<App>>,
+    EditableAccount { caller, account }: EditableAccount,
+    JsonBody(new): JsonBody<NewPost>,
+) -> Result<(StatusCode, Json<PostView>), Problem> {
+    let post = create(&app, &account, &caller.user, new).await?;
+    Ok((StatusCode::CREATED, Json(post.into())))
+}
+
+/// `POST /instagram/accounts/{id}/posts/preflight`: what would keep the post from being published; nothing is kept.
+pub(crate) async fn check_post(
+    FromState(app): FromState<Arc<App>>,
+    EditableAccount { account, .. }: EditableAccount,
+    JsonBody(new): JsonBody<NewPost>,
+) -> Result<Json<Preflight>, Problem> {
+    let NewPost { content, plan } = new;
+    let content = with_template(&app, &account, content, &plan).await?;
+    let publish_at = moment(plan.publish_at, app.clock.now())?;
+    let findings = preflight::check(&app, &account, &content, Some(publish_at)).await?;
+    Ok(Json(Preflight {
+        can_be_published: !findings.iter().any(|finding| finding.is_blocking),
+        findings,
+    }))
+}
+
+/// Takes a post in: refused where the preflight finds that it cannot be published, unless it is a draft.
+pub(super) async fn create(
+    app: &Arc<App>,
+    account: &Account,
+    user: &str,
+    new: NewPost,
+) -> Result<Post, Problem> {
+    let NewPost { content, plan } = new;
+    let content = with_template(app, account, content, &plan).await?;
+    let now = app.clock.now();
+    let id = uuid::Uuid::new_v4().to_string();
+    let mut post = Post::new(id, account.id.as_str(), user, content, now);
+    if plan.draft {
+        post.publish_at = match plan.publish_at {
+            None => None,
+            some => Some(moment(some, now)?),
+        };
+        let entry = told("drafted", "The post is kept as a draft.", user, now);
+        app.table.add_post(&post, &[entry]).await?;
+        return Ok(post);
+    }
+    plan_post(app, account, &mut post, moment(plan.publish_at, now)?).await?;
+    let entry = told("scheduled", planned_sentence(&post), user, now);
+    wake(app, &post, now).await?;
+    app.table.add_post(&post, &[entry]).await?;
+    Ok(post)
+}
+
+/// Plans a post for a time: looks at it, and says when it is prepared.
+///
+/// # Errors
+/// 422 with what the preflight found.
+pub(super) async fn plan_post(
+    app: &Arc<App>,
+    account: &Account,
+    post: &mut Post,
+    publish_at: Timestamp,
+) -> Result<(), Problem> {
+    let findings = preflight::check(app, account, &post.content, Some(publish_at)).await?;
+    if let Some(first) = findings.iter().find(|finding| finding.is_blocking) {
+        return Err(Problem {
+            findings: findings.clone(),
+            ..Problem::unprocessable("post_refused", first.sentence.clone())
+        });
+    }
+    let now = app.clock.now();
+    post.warnings = findings;
+    post.checked_at = Some(now);
+    post.publish_at = Some(publish_at);
+    if post.state != State::Scheduled {
+        post.become_state(State::Scheduled, None)
+            .map_err(|refused| not_changeable(refused.from))?;
+    }
+    post.waiting = None;
+    post.wake_at = Some(timing::prepare_at(
+        publish_at,
+        app.config.publish.prepare_ahead,
+        now,
+    ));
+    Ok(())
+}
+
+/// The refusal of a change to a post that is past being changed.
+pub(super) fn not_changeable(state: State) -> Problem {
+    Problem::conflict(
+        "post_not_changeable",
+        format!(
+            "The post is `{}`: {} It can be duplicated.",
+            state.as_str(),
+            state.meaning()
+        ),
+    )
+}
+
+pub(super) fn planned_sentence(post: &Post) -> String {
+    match post.publish_at {
+        Some(at) => format!(
+            "The post is planned for {}.",
+            at.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+        None => "The post is planned.".into(),
+    }
+}
+
+/// The time that was asked for, if a post can be planned for it.
+pub(super) fn moment(when: Option<When>, now: Timestamp) -> Result<Timestamp, Problem> {
+    let at = match when.unwrap_or(When::Now) {
+        When::Now => return Ok(now),
+        When::At(at) => at,
+    };
+    // Whoever means now may have a clock that is a little behind.
+    if at < now - jiff::SignedDuration::from_mins(1) {
+        return Err(Problem::unprocessable(
+            "publish_at_past",
+            "`publishAt` lies in the past. Leave it out, or send `now`, to publish at once.",
+        ));
+    }
+    if at > now + timing::FARTHEST {
+        return Err(Problem::unprocessable(
+            "publish_at_too_far",
+            "`publishAt` may be 75 days ahead at most.",
+        ));
+    }
+    Ok(at)
+}
+
+/// The content with the caption that its template makes.
+async fn with_template(
+    app: &Arc<App>,
+    account: &Account,
+    mut content: Content,
+    plan: &Plan,
+) -> Result<Content, Problem> {
+    let Some(id) = &plan.template_id else {
+        if plan.values.is_some() {
+            return Err(Problem::bad_request(
+                "invalid_body",
+                "The body was not understood: `values` belongs to a `templateId`.",
+            ));
+        }
+        return Ok(content);
+    };
+    if content.caption().is_some() {
+        return Err(Problem::bad_request(
+            "invalid_body",
+            "The body was not understood: send `caption` or `templateId`.",
+        ));
+    }
+    let template = templates::find(app, &account.company, id).await?;
+    let values = plan.values.clone().unwrap_or_default();
+    let caption = templates::fill(&template.text, &values)?;
+    if !content.set_caption(caption) {
+        return Err(Problem::unprocessable(
+            "caption_not_supported",
+            "A story has no caption.",
+        ));
+    }
+    Ok(content)
+}

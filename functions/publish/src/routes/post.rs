@@ -1,0 +1,246 @@
+//! One post: looking at it, changing it, calling it off, trying it again.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State as FromState;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use shared::app::App;
+use shared::http::{JsonBody, Problem};
+use shared::post::{Content, Post, State};
+
+use super::new_post::{When, moment, not_changeable, plan_post, planned_sentence};
+use super::own::{EditablePost, OwnPost, post_not_found};
+use super::view::PostView;
+use crate::steps::{save, told};
+use crate::timing;
+
+/// How often a post that somebody else just wrote is read anew.
+const TRIES: u32 = 8;
+
+/// What may be changed of a post: members of its content, which replace the former ones (`null` takes one back), its time,
+/// and whether it is a draft.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PostChange {
+    publish_at: Option<When>,
+    draft: Option<bool>,
+    #[serde(flatten)]
+    content: Map<String, Value>,
+}
+
+/// `GET /instagram/accounts/{id}/posts/{postId}`.
+pub(crate) async fn get_post(OwnPost { post, .. }: OwnPost) -> Json<PostView> {
+    Json(post.into())
+}
+
+/// `PATCH /instagram/accounts/{id}/posts/{postId}` → the post, as long as nothing irreversible has happened.
+pub(crate) async fn update_post(
+    FromState(app): FromState<Arc<App>>,
+    EditablePost {
+        caller,
+        account,
+        mut post,
+    }: EditablePost,
+    JsonBody(change): JsonBody<PostChange>,
+) -> Result<Json<PostView>, Problem> {
+    for _ in 0..TRIES {
+        if !post.state.is_open() {
+            return Err(not_changeable(post.state));
+        }
+        let mut changed = post.clone();
+        let is_other_content = change_content(&mut changed, &change.content)?;
+        let now = app.clock.now();
+        if let Some(when) = change.publish_at {
+            changed.publish_at = Some(moment(Some(when), now)?);
+        }
+        let is_draft = change.draft.unwrap_or(post.state == State::Draft);
+        let sentence = if is_draft {
+            if post.state != State::Draft {
+                changed
+                    .become_state(State::Draft, None)
+                    .map_err(|refused| not_changeable(refused.from))?;
+                changed.forget_containers();
+            }
+            "The post was changed, and is a draft."
+        } else if post.state == State::Failed && change.draft.is_none() {
+            // A retry plans it anew.
+            "The post was changed."
+        } else {
+            let publish_at = changed.publish_at.unwrap_or(now).max(now);
+            replan(&app, &account, &mut changed, publish_at, is_other_content).await?;
+            "The post was changed."
+        };
+        let entry = told("changed", sentence, &caller.user, now);
+        if save(&app, &post, &mut changed, &[entry]).await? {
+            return Ok(Json(changed.into()));
+        }
+        post = read_again(&app, &post).await?;
+    }
+    Err(Problem::unavailable())
+}
+
+/// Plans a changed post: what Instagram has prepared is kept where it still fits.
+async fn replan(
+    app: &Arc<App>,
+    account: &shared::account::Account,
+    post: &mut Post,
+    publish_at: jiff::Timestamp,
+    is_other_content: bool,
+) -> Result<(), Problem> {
+    let was = post.state;
+    let mut planned = post.clone();
+    plan_post(app, account, &mut planned, publish_at).await?;
+    let mut containers = planned.items.iter().chain(planned.container.iter());
+    let is_far = planned
+        .wake_at
+        .is_some_and(|wake_at| wake_at > app.clock.now());
+    let is_kept = !is_other_content
+        && !is_far
+        && containers.all(|container| timing::is_alive(container, publish_at));
+    if !is_kept {
+        planned.forget_containers();
+    } else if was == State::Ready && planned.container.is_some() {
+        // Nothing is left to prepare: only its time is another one.
+        planned.state = State::Ready;
+        let now = app.clock.now();
+        planned.wake_at = Some(timing::ready_wake_at(&planned, publish_at, now));
+    }
+    *post = planned;
+    Ok(())
+}
+
+/// Puts the given members into the content; `true` where that changes it.
+fn change_content(post: &mut Post, members: &Map<String, Value>) -> Result<bool, Problem> {
+    if members.is_empty() {
+        return Ok(false);
+    }
+    let mut content = match serde_json::to_value(&post.content) {
+        Ok(Value::Object(content)) => content,
+        _ => Map::new(),
+    };
+    for (name, value) in members {
+        if value.is_null() {
+            content.remove(name);
+        } else {
+            content.insert(name.clone(), value.clone());
+        }
+    }
+    let content: Content = shared::http::extract::member(content.into())?;
+    let is_other = content != post.content;
+    if is_other {
+        post.set_content(content);
+    }
+    Ok(is_other)
+}
+
+/// `DELETE /instagram/accounts/{id}/posts/{postId}`: calls it off → the post, `canceled`.
+pub(crate) async fn cancel_post(
+    FromState(app): FromState<Arc<App>>,
+    EditablePost {
+        caller, mut post, ..
+    }: EditablePost,
+) -> Result<Json<PostView>, Problem> {
+    for _ in 0..TRIES {
+        match post.state {
+            State::Canceled => return Ok(Json(post.into())),
+            State::Published => {
+                return Err(Problem::unprocessable(
+                    "not_supported_by_platform",
+                    "The post is live. Instagram's API with the Instagram login cannot delete it: delete it in Instagram.",
+                ));
+            }
+            _ => {}
+        }
+        let mut canceled = post.clone();
+        canceled
+            .become_state(State::Canceled, None)
+            .map_err(|refused| not_changeable(refused.from))?;
+        canceled.forget_containers();
+        let now = app.clock.now();
+        let sentence = if post.state == State::Unknown {
+            "The post was called off while it was not known whether it is live."
+        } else {
+            "The post was called off. It was not published."
+        };
+        let entry = told("canceled", sentence, &caller.user, now);
+        if save(&app, &post, &mut canceled, &[entry]).await? {
+            // One that is left fires once, and finds nothing to do.
+            app.schedules.remove_post(&post.id).await?;
+            return Ok(Json(canceled.into()));
+        }
+        post = read_again(&app, &post).await?;
+    }
+    Err(Problem::unavailable())
+}
+
+/// `POST /instagram/accounts/{id}/posts/{postId}/retry` → the post, which is published at its time or, where that has
+/// passed, now. Safe at any moment: only a post that is known not to be live starts again; for one that is `unknown` it is
+/// looked once more whether it is live.
+pub(crate) async fn retry_post(
+    FromState(app): FromState<Arc<App>>,
+    EditablePost {
+        caller,
+        account,
+        mut post,
+    }: EditablePost,
+) -> Result<Json<PostView>, Problem> {
+    for _ in 0..TRIES {
+        let mut again = post.clone();
+        let now = app.clock.now();
+        let sentence = match post.state {
+            State::Unknown => {
+                again.tries = 0;
+                again.wake_at = Some(now);
+                "It is looked once more whether the post is live.".to_owned()
+            }
+            State::Failed => {
+                let publish_at = post.publish_at.unwrap_or(now).max(now);
+                plan_post(&app, &account, &mut again, publish_at).await?;
+                again.forget_containers();
+                again.renewals = 0;
+                again.attempt = None;
+                planned_sentence(&again)
+            }
+            state => {
+                return Err(Problem::conflict(
+                    "post_not_failed",
+                    format!(
+                        "The post is `{}`: {} There is nothing to retry.",
+                        state.as_str(),
+                        state.meaning()
+                    ),
+                ));
+            }
+        };
+        let entry = told("retried", sentence, &caller.user, now);
+        if save(&app, &post, &mut again, &[entry]).await? {
+            return Ok(Json(again.into()));
+        }
+        post = read_again(&app, &post).await?;
+    }
+    Err(Problem::unavailable())
+}
+
+/// `POST /instagram/accounts/{id}/posts/{postId}/duplicate` → 201 with a draft that shows the same.
+pub(crate) async fn duplicate_post(
+    FromState(app): FromState<Arc<App>>,
+    EditablePost { caller, post, .. }: EditablePost,
+) -> Result<(StatusCode, Json<PostView>), Problem> {
+    let now = app.clock.now();
+    let id = uuid::Uuid::new_v4().to_string();
+    let copy = Post::new(id, &post.account, &caller.user, post.content, now);
+    let sentence = format!("The post is a copy of {}, kept as a draft.", post.id);
+    let entry = told("drafted", sentence, &caller.user, now);
+    app.table.add_post(&copy, &[entry]).await?;
+    Ok((StatusCode::CREATED, Json(copy.into())))
+}
+
+async fn read_again(app: &App, post: &Post) -> Result<Post, Problem> {
+    app.table
+        .post(&post.account, &post.id)
+        .await?
+        .ok_or_else(post_not_found)
+}

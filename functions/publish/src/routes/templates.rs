@@ -1,0 +1,297 @@
+//! A company's caption templates.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use shared::app::App;
+use shared::http::{Caller, Editor, JsonBody, Problem, owned};
+use shared::table::templates::{MOST_TEMPLATES, Template};
+
+const LONGEST_NAME: usize = 100;
+/// A caption has 2,200 characters at most; placeholders are longer than what they stand for, or shorter.
+const LONGEST_TEXT: usize = 5_000;
+
+/// The body of a new template.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTemplate {
+    name: String,
+    text: String,
+}
+
+/// What may be changed of one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TemplateChange {
+    name: Option<String>,
+    text: Option<String>,
+}
+
+/// A template as a caller sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TemplateView {
+    id: String,
+    name: String,
+    text: String,
+    /// The names between `{{` and `}}`, for which a post sends `values`.
+    placeholders: Vec<String>,
+    created_at: jiff::Timestamp,
+    updated_at: jiff::Timestamp,
+}
+
+/// All templates of the company.
+#[derive(Serialize)]
+pub(crate) struct TemplateList {
+    templates: Vec<TemplateView>,
+}
+
+impl From<Template> for TemplateView {
+    fn from(template: Template) -> Self {
+        Self {
+            placeholders: placeholders(&template.text)
+                .map(|names| names.into_iter().map(str::to_owned).collect())
+                .unwrap_or_default(),
+            id: template.id,
+            name: template.name,
+            text: template.text,
+            created_at: template.created_at,
+            updated_at: template.updated_at,
+        }
+    }
+}
+
+/// `GET /templates`: all of them, by name.
+pub(crate) async fn list_templates(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<TemplateList>, Problem> {
+    let mut templates = app.table.templates(&caller.company).await?;
+    templates.sort_by(|left, right| (&left.name, &left.id).cmp(&(&right.name, &right.id)));
+    Ok(Json(TemplateList {
+        templates: templates.into_iter().map(TemplateView::from).collect(),
+    }))
+}
+
+/// `POST /templates` with `name` and `text` → 201.
+pub(crate) async fn create_template(
+    State(app): State<Arc<App>>,
+    Editor(caller): Editor,
+    JsonBody(new): JsonBody<NewTemplate>,
+) -> Result<(StatusCode, Json<TemplateView>), Problem> {
+    let now = app.clock.now();
+    let template = Template {
+        id: uuid::Uuid::new_v4().to_string(),
+        name: name(&new.name)?,
+        text: text(new.text)?,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    if app.table.templates(&caller.company).await?.len() >= MOST_TEMPLATES {
+        return Err(Problem::unprocessable(
+            "too_many_templates",
+            format!("A company has {MOST_TEMPLATES} templates at most. Delete one first."),
+        ));
+    }
+    app.table
+        .write_template(&caller.company, &template, None)
+        .await?;
+    Ok((StatusCode::CREATED, Json(template.into())))
+}
+
+/// `GET /templates/{templateId}`.
+pub(crate) async fn get_template(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<TemplateView>, Problem> {
+    Ok(Json(find(&app, &caller.company, &id).await?.into()))
+}
+
+/// `PATCH /templates/{templateId}` with `name`, `text` or both → the template. Posts that were made of it stay as they are.
+pub(crate) async fn update_template(
+    State(app): State<Arc<App>>,
+    Editor(caller): Editor,
+    Path(id): Path<String>,
+    JsonBody(change): JsonBody<TemplateChange>,
+) -> Result<Json<TemplateView>, Problem> {
+    let mut template = find(&app, &caller.company, &id).await?;
+    let read_version = template.version;
+    if let Some(given) = change.name {
+        template.name = name(&given)?;
+    }
+    if let Some(given) = change.text {
+        template.text = text(given)?;
+    }
+    template.version += 1;
+    template.updated_at = app.clock.now();
+    let written = app
+        .table
+        .write_template(&caller.company, &template, Some(read_version))
+        .await?;
+    if !written {
+        return Err(Problem::conflict(
+            "changed_meanwhile",
+            "Somebody else has changed it at this moment. Look at it, and try again.",
+        ));
+    }
+    Ok(Json(template.into()))
+}
+
+/// `DELETE /templates/{templateId}` → 204. Posts that were made of it stay as they are.
+pub(crate) async fn delete_template(
+    State(app): State<Arc<App>>,
+    Editor(caller): Editor,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    if owned::is_id(&id) && app.table.remove_template(&caller.company, &id).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(not_found())
+}
+
+/// The company's template with this id.
+pub(super) async fn find(app: &App, company: &str, id: &str) -> Result<Template, Problem> {
+    if !owned::is_id(id) {
+        return Err(not_found());
+    }
+    app.table.template(company, id).await?.ok_or_else(not_found)
+}
+
+fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "template_not_found",
+        "There is no template with this id.",
+    )
+}
+
+fn name(given: &str) -> Result<String, Problem> {
+    let name = given.trim();
+    let is_good = (1..=LONGEST_NAME).contains(&name.chars().count());
+    if is_good && !name.chars().any(char::is_control) {
+        return Ok(name.to_owned());
+    }
+    Err(Problem::bad_request(
+        "invalid_name",
+        format!(
+            "`name` must have 1 to {LONGEST_NAME} characters, none of them a control character."
+        ),
+    ))
+}
+
+fn text(given: String) -> Result<String, Problem> {
+    if !(1..=LONGEST_TEXT).contains(&given.chars().count()) {
+        return Err(Problem::bad_request(
+            "invalid_text",
+            format!("`text` must have 1 to {LONGEST_TEXT} characters."),
+        ));
+    }
+    placeholders(&given)?;
+    Ok(given)
+}
+
+/// The names between `{{` and `}}`, each once, in their order.
+fn placeholders(text: &str) -> Result<Vec<&str>, Problem> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("{{") {
+        let closed = after.split_once("}}");
+        let Some((inside, after)) = closed.filter(|(inside, _)| is_name(inside.trim())) else {
+            return Err(Problem::unprocessable(
+                "invalid_placeholder",
+                "A placeholder is a name of letters, digits, `_` and `-` between `{{` and `}}`.",
+            ));
+        };
+        if !names.contains(&inside.trim()) {
+            names.push(inside.trim());
+        }
+        rest = after;
+    }
+    Ok(names)
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+/// The text with its placeholders replaced. A value is taken as it is: what looks like a placeholder in it stays.
+pub(super) fn fill(text: &str, values: &BTreeMap<String, String>) -> Result<String, Problem> {
+    let names = placeholders(text)?;
+    if let Some(missing) = names.iter().find(|name| !values.contains_key(**name)) {
+        return Err(Problem::unprocessable(
+            "template_value_missing",
+            format!("`values` has no `{missing}`, which the template needs."),
+        ));
+    }
+    if let Some(unknown) = values.keys().find(|name| !names.contains(&name.as_str())) {
+        let shown: String = unknown
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .collect();
+        return Err(Problem::unprocessable(
+            "template_value_unknown",
+            format!("The template has no placeholder `{shown}`."),
+        ));
+    }
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (inside, after) = after.split_once("}}").unwrap_or((after, ""));
+        filled.push_str(before);
+        filled.push_str(values.get(inside.trim()).map_or("", String::as_str));
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn placeholders_are_replaced_and_values_are_taken_as_they_are() {
+        let text = "{{ product }} is here: {{price}}! {{product}}";
+        let filled = fill(
+            text,
+            &values(&[("product", "Bread {{price}}"), ("price", "3 €")]),
+        );
+        assert_eq!(
+            filled.unwrap(),
+            "Bread {{price}} is here: 3 €! Bread {{price}}"
+        );
+        assert_eq!(fill("plain } {", &values(&[])).unwrap(), "plain } {");
+    }
+
+    #[test]
+    fn a_missing_or_unknown_value_is_named() {
+        let refused = fill("{{a}}", &values(&[])).unwrap_err();
+        assert_eq!(refused.code, "template_value_missing");
+        assert!(refused.detail.contains("`a`"));
+        let refused = fill("{{a}}", &values(&[("a", "1"), ("b", "2")])).unwrap_err();
+        assert_eq!(refused.code, "template_value_unknown");
+    }
+
+    #[test]
+    fn a_placeholder_that_is_none_is_refused_when_the_template_is_made() {
+        for text in ["{{}}", "{{a", "{{a b}}", "{{a}} {{", "{{<b>}}"] {
+            assert_eq!(placeholders(text).unwrap_err().code, "invalid_placeholder");
+        }
+        assert_eq!(placeholders("{{a}}{{b-1}}{{a}}").unwrap(), ["a", "b-1"]);
+    }
+}

@@ -1,0 +1,105 @@
+//! A post as a caller sees it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::account::Failure;
+use shared::post::{Content, Finding, Post, State};
+
+/// What a caller sees of a post: never a container's id or the version.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PostView {
+    /// UUID, ours.
+    id: String,
+    /// The account's id.
+    account_id: String,
+    /// `kind` and what goes with it, as it was sent.
+    #[serde(flatten)]
+    content: Content,
+    /// Where it stands.
+    state: State,
+    /// What that means, and why it is so.
+    explanation: String,
+    /// Why it failed or is unknown; `null` otherwise.
+    state_reason: Option<Failure>,
+    /// Why nothing happens right now although something is to be done.
+    waiting: Option<Failure>,
+    /// When it is to be published, UTC.
+    publish_at: Option<Timestamp>,
+    /// When something happens next by itself.
+    next_step_at: Option<Timestamp>,
+    /// When it was published.
+    published_at: Option<Timestamp>,
+    /// How late that was, seconds.
+    late_seconds: Option<i64>,
+    /// Meta's id of the media.
+    media_id: Option<String>,
+    /// Where people see it.
+    permalink: Option<String>,
+    /// What has become of the first comment; `null` for a post without one.
+    first_comment_status: Option<CommentView>,
+    /// What the preflight found that does not stand in the way.
+    warnings: Vec<Finding>,
+    /// The user who made it.
+    created_by: String,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it was written last.
+    updated_at: Timestamp,
+}
+
+/// What has become of a first comment.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CommentView {
+    /// `pending`, `written` or `failed`.
+    state: &'static str,
+    /// Meta's id.
+    id: Option<String>,
+    /// Why it is not written.
+    failure: Option<Failure>,
+}
+
+impl From<Post> for PostView {
+    fn from(post: Post) -> Self {
+        let late = post.published_at.zip(post.publish_at);
+        let late = late.map(|(done, due)| done.duration_since(due).as_secs().max(0));
+        let comment = post.comment.clone().map(|comment| CommentView {
+            state: match (&comment.id, &comment.failure) {
+                (Some(_), _) => "written",
+                (None, Some(_)) => "failed",
+                (None, None) => "pending",
+            },
+            id: comment.id,
+            failure: comment.failure,
+        });
+        Self {
+            explanation: explanation(&post),
+            id: post.id,
+            account_id: post.account,
+            content: post.content,
+            state: post.state,
+            state_reason: post.state_reason,
+            waiting: post.waiting,
+            publish_at: post.publish_at,
+            next_step_at: post.wake_at,
+            published_at: post.published_at,
+            late_seconds: late,
+            media_id: post.media_id,
+            permalink: post.permalink,
+            first_comment_status: comment,
+            warnings: post.warnings,
+            created_by: post.created_by,
+            created_at: post.created_at,
+            updated_at: post.updated_at,
+        }
+    }
+}
+
+fn explanation(post: &Post) -> String {
+    let why = post.waiting.as_ref().or(post.state_reason.as_ref());
+    match why {
+        Some(why) => format!("{} {}", post.state.meaning(), why.message),
+        None => post.state.meaning().to_owned(),
+    }
+}
