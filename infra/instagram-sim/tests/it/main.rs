@@ -8,8 +8,12 @@
 mod client;
 mod consent;
 mod control;
+mod drafts;
 mod faults;
 mod graph;
 mod login;
+mod media;
+mod publish;
+mod samples;
 mod state_file;
 mod tokens;
