@@ -109,12 +109,14 @@ pub(crate) fn answer(name: &str) -> (Answer, Delivery) {
         Sample::Page => Answer::html(200, crate::html::page("A page", "<h1>A page</h1>")),
         Sample::Missing => Answer::new(404, "text/plain", "not found"),
         Sample::Slow => {
-            let answer = Answer::new(200, "image/jpeg", jpeg::picture(1080, 1080));
+            let (kind, bytes) = match name.ends_with(".mp4") {
+                true => ("video/mp4", mp4::video(1080, 1920, 10)),
+                false => ("image/jpeg", jpeg::picture(1080, 1080)),
+            };
+            let milliseconds = 1_000;
             return (
-                answer,
-                Delivery::ByteByByte {
-                    milliseconds: 1_000,
-                },
+                Answer::new(200, kind, bytes),
+                Delivery::ByteByByte { milliseconds },
             );
         }
         Sample::RedirectInside => Answer::redirect(302, "http://169.254.169.254/latest/meta-data/"),

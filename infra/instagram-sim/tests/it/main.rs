@@ -14,6 +14,7 @@ mod graph;
 mod login;
 mod media;
 mod publish;
+mod publish_faults;
 mod samples;
 mod state_file;
 mod tokens;

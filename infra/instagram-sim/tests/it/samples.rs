@@ -129,6 +129,8 @@ async fn bad_samples_are_bad_in_their_own_way() {
         get("broken.mp4").await.header("content-type"),
         Some("video/mp4")
     );
+    let slow = world.send("HEAD", "/_sim/media/slow.mp4", "", b"").await;
+    assert_eq!(slow.unwrap().header("content-type"), Some("video/mp4"));
     let redirect = get("redirect-inside.jpg").await;
     let inside = Some("http://169.254.169.254/latest/meta-data/");
     assert_eq!(
