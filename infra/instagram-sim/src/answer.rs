@@ -1,8 +1,10 @@
 //! Answers, and the shapes in which Meta says no.
 
-use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::http::{HeaderName, HeaderValue, Method, Response, header};
 use bytes::Bytes;
 use serde_json::{Value, json};
+
+use crate::fault::GraphErrorFault;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
@@ -64,41 +66,67 @@ impl Answer {
     }
 }
 
-/// Meta's error envelope on the Graph host.
+/// Meta's error envelope on the Graph host. In a box, since every call may end in one and few do.
 #[derive(Clone, Debug)]
-pub(crate) struct GraphError {
-    pub(crate) status: u16,
-    pub(crate) message: String,
-    pub(crate) error_type: &'static str,
-    pub(crate) code: i64,
-    pub(crate) subcode: Option<i64>,
-}
+pub(crate) struct GraphError(pub(crate) Box<GraphErrorFault>);
 
 pub(crate) const OAUTH_EXCEPTION: &str = "OAuthException";
 pub(crate) const IG_API_EXCEPTION: &str = "IGApiException";
 pub(crate) const GRAPH_METHOD_EXCEPTION: &str = "GraphMethodException";
 
 impl GraphError {
-    pub(crate) fn new(code: i64, error_type: &'static str, message: impl Into<String>) -> Self {
-        Self {
+    pub(crate) fn new(code: i64, error_type: &str, message: impl Into<String>) -> Self {
+        Self(Box::new(GraphErrorFault {
             status: 400,
             message: message.into(),
-            error_type,
+            error_type: error_type.to_owned(),
             code,
             subcode: None,
-        }
+            is_transient: None,
+            user_title: None,
+            user_message: None,
+        }))
+    }
+
+    /// An object that is not there, or that the caller may not see: Meta does not say which.
+    pub(crate) fn missing_object(method: &Method, id: &str) -> Self {
+        let message = format!(
+            "Unsupported {} request. Object with ID '{id}' does not exist, cannot be loaded due to missing \
+             permissions, or does not support this operation",
+            method.as_str().to_ascii_lowercase()
+        );
+        Self::new(100, GRAPH_METHOD_EXCEPTION, message).with_subcode(33)
+    }
+
+    pub(crate) fn nonexisting_field(field: &str) -> Self {
+        let message = format!("(#100) Tried accessing nonexisting field ({field})");
+        Self::new(100, IG_API_EXCEPTION, message)
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {
-        self.status = status;
+        self.0.status = status;
         self
     }
 
     pub(crate) fn with_subcode(mut self, subcode: i64) -> Self {
-        self.subcode = Some(subcode);
+        self.0.subcode = Some(subcode);
         self
     }
 
+    /// With the texts for a person, which come with `is_transient`, whether or not a retry helps.
+    pub(crate) fn with_user_texts(mut self, title: &str, message: impl Into<String>) -> Self {
+        self.0.is_transient = Some(false);
+        self.0.user_title = Some(title.to_owned());
+        self.0.user_message = Some(message.into());
+        self
+    }
+
+    pub(crate) fn answer(&self, trace_number: u64) -> Answer {
+        self.0.answer(trace_number)
+    }
+}
+
+impl GraphErrorFault {
     pub(crate) fn answer(&self, trace_number: u64) -> Answer {
         let mut error = json!({
             "message": self.message,
@@ -106,8 +134,16 @@ impl GraphError {
             "code": self.code,
             "fbtrace_id": trace_id(trace_number),
         });
-        if let Some(subcode) = self.subcode {
-            error["error_subcode"] = subcode.into();
+        let optional = [
+            ("error_subcode", self.subcode.map(Value::from)),
+            ("is_transient", self.is_transient.map(Value::from)),
+            ("error_user_title", self.user_title.clone().map(Value::from)),
+            ("error_user_msg", self.user_message.clone().map(Value::from)),
+        ];
+        for (member, value) in optional {
+            if let Some(value) = value {
+                error[member] = value;
+            }
         }
         let answer = Answer::json(self.status, &json!({ "error": error }));
         if self.code != 190 {
@@ -121,7 +157,7 @@ impl GraphError {
     }
 }
 
-pub(crate) fn trace_id(number: u64) -> String {
+fn trace_id(number: u64) -> String {
     format!("Asim{number:016x}")
 }
 

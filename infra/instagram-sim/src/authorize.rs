@@ -28,14 +28,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 
 /// The scope that everything needs.
 pub(crate) const BASIC_SCOPE: &str = "instagram_business_basic";
+pub(crate) const PUBLISH_SCOPE: &str = "instagram_business_content_publish";
+pub(crate) const COMMENTS_SCOPE: &str = "instagram_business_manage_comments";
 
 const SCOPES: &[(&str, &str)] = &[
     (BASIC_SCOPE, "Profile and media"),
     ("instagram_business_content_publish", "Publish posts"),
-    (
-        "instagram_business_manage_comments",
-        "Read and answer comments",
-    ),
+    (COMMENTS_SCOPE, "Read and answer comments"),
     (
         "instagram_business_manage_messages",
         "Read and answer messages",

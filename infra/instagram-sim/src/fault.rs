@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::answer::GraphError;
 use crate::person::Revocation;
+use crate::refusals;
+use crate::router::{self, Endpoint};
 use crate::settings::TokenRotation;
 
 /// Something that goes wrong with calls that match.
@@ -47,6 +50,8 @@ pub enum FaultKind {
     },
     /// Answers with Meta's error envelope and does not apply the call.
     GraphError(GraphErrorFault),
+    /// Applies the call and, whatever came of it, answers with Meta's error envelope.
+    ApplyThenGraphError(GraphErrorFault),
     /// Waits so many milliseconds of real time, then goes on. Adds to the other faults of a call.
     Delay(u64),
     /// Applies the call at once and answers so many milliseconds later.
@@ -78,6 +83,18 @@ pub enum FaultKind {
     /// Answers code 100 "Unsupported request" as every refresh did in December 2024. Without an endpoint, every
     /// call to the Graph host is hit, and the login pages are not.
     AppOutage,
+    /// Answers code 100 with subcode 33, as reads of fresh objects did from May 2026. Without an endpoint, every
+    /// read of a container, a media or a comment is hit, and the lists of an account's media are not.
+    ReadOutage,
+    /// The container that is made is being processed for so many seconds of the simulator's clock. Adds to the
+    /// other faults of a call. Hits only calls that make a container.
+    ProcessingTakes(i64),
+    /// The container that is made ends in `ERROR` with this subcode. Adds to the other faults of a call. Hits only
+    /// calls that make a container.
+    ProcessingFails(u32),
+    /// The container that is made expires after so many seconds of the simulator's clock. Adds to the other faults
+    /// of a call. Hits only calls that make a container.
+    ContainerLives(i64),
     /// Adds these headers to the answer, or replaces them. Adds to the other faults of a call.
     Headers(Vec<(String, String)>),
     /// Kills all tokens of whoever calls, then goes on: the call meets its own dead token.
@@ -177,19 +194,28 @@ impl Fault {
     }
 
     /// What is wrong with this fault, in a sentence, or nothing.
-    pub(crate) fn complaint(&self, known_endpoints: &[&str]) -> Option<String> {
-        if let Some(endpoint) = &self.endpoint
-            && !known_endpoints.contains(&endpoint.as_str())
-        {
-            let known = known_endpoints.join(", ");
-            return Some(format!("endpoint: no {endpoint:?} here; there are {known}"));
+    pub(crate) fn complaint(&self) -> Option<String> {
+        if let Some(name) = &self.endpoint {
+            let Some(endpoint) = router::all().find(|endpoint| endpoint.name == name) else {
+                let known = router::names().join(", ");
+                return Some(format!("endpoint: no {name:?} here; there are {known}"));
+            };
+            if self.kind.only_when_making_containers() && !endpoint.makes_containers() {
+                let kind = self.kind.name();
+                return Some(format!("endpoint: {kind} hits only what makes a container"));
+            }
         }
         if !(0.0..=1.0).contains(&self.probability) {
             return Some("probability: 0 to 1".to_owned());
         }
         let status = match &self.kind {
             FaultKind::Status { status, .. } => *status,
-            FaultKind::GraphError(error) => error.status,
+            FaultKind::GraphError(error) | FaultKind::ApplyThenGraphError(error) => error.status,
+            FaultKind::ProcessingTakes(seconds) | FaultKind::ContainerLives(seconds)
+                if !(0..=10_000_000_000).contains(seconds) =>
+            {
+                return Some(format!("{}: 0 to 10000000000 seconds", self.kind.name()));
+            }
             FaultKind::HugeBody(bytes) if *bytes > 1 << 30 => {
                 return Some("huge_body: at most 1073741824 bytes".to_owned());
             }
@@ -215,16 +241,49 @@ impl FaultKind {
     /// Meta's error envelope with this code, at this HTTP status.
     #[must_use]
     pub fn graph_error(status: u16, code: i64, subcode: Option<i64>) -> Self {
+        let error = GraphError::new(code, &oauth_exception(), plain_message());
         Self::GraphError(GraphErrorFault {
             status,
-            code,
             subcode,
-            message: plain_message(),
-            error_type: oauth_exception(),
-            is_transient: None,
-            user_title: None,
-            user_message: None,
+            ..*error.0
         })
+    }
+
+    /// What Meta answers when it takes a publish for spam (403, code 4, subcode 2207051), sometimes although the
+    /// media went live: [`Self::although_applied`].
+    #[must_use]
+    pub fn spam_block() -> Self {
+        Self::GraphError(*refusals::spam_block().0)
+    }
+
+    /// What Meta answers for an account that it restricted (code 25, subcode 2207050).
+    #[must_use]
+    pub fn restricted_account() -> Self {
+        Self::GraphError(*refusals::restricted_account().0)
+    }
+
+    /// What Meta answers when its crawler does not get the media (code 9004, subcode 2207052), now and then without
+    /// a reason.
+    #[must_use]
+    pub fn media_not_fetched() -> Self {
+        let error = refusals::media_not_fetched("https://media.example/picture.jpg");
+        Self::GraphError(*error.0)
+    }
+
+    /// What Meta has answered to comments that it then showed all the same (400, code 20, subcode 1772107):
+    /// [`Self::although_applied`].
+    #[must_use]
+    pub fn comment_refused() -> Self {
+        Self::GraphError(*refusals::comment_refused().0)
+    }
+
+    /// The same error, but the call is applied all the same. Anything but a Graph error stays as it is.
+    #[must_use]
+    pub fn although_applied(self) -> Self {
+        match self {
+            Self::GraphError(error) => Self::ApplyThenGraphError(error),
+            other => other,
+        }
     }
 
     /// This status with this body, as JSON.
@@ -242,6 +301,7 @@ impl FaultKind {
         match self {
             Self::Status { .. } => "status",
             Self::GraphError(_) => "graph_error",
+            Self::ApplyThenGraphError(_) => "apply_then_graph_error",
             Self::Delay(_) => "delay",
             Self::ApplyThenDelay(_) => "apply_then_delay",
             Self::SlowBody(_) => "slow_body",
@@ -254,6 +314,10 @@ impl FaultKind {
             Self::RateLimit { .. } => "rate_limit",
             Self::Redirect { .. } => "redirect",
             Self::AppOutage => "app_outage",
+            Self::ReadOutage => "read_outage",
+            Self::ProcessingTakes(_) => "processing_takes",
+            Self::ProcessingFails(_) => "processing_fails",
+            Self::ContainerLives(_) => "container_lives",
             Self::Headers(_) => "headers",
             Self::TokenRevoked(_) => "token_revoked",
             Self::Rotation(_) => "rotation",
@@ -264,6 +328,23 @@ impl FaultKind {
 
     /// Whether other faults of the same call come in addition.
     pub(crate) fn adds_to_others(&self) -> bool {
-        matches!(self, Self::Delay(_) | Self::Headers(_))
+        matches!(self, Self::Delay(_) | Self::Headers(_)) || self.only_when_making_containers()
+    }
+
+    /// Which calls a fault without an endpoint can hit.
+    pub(crate) fn can_hit(&self, endpoint: &Endpoint) -> bool {
+        match self {
+            Self::AppOutage => endpoint.is_graph(),
+            Self::ReadOutage => endpoint.reads_a_node(),
+            other if other.only_when_making_containers() => endpoint.makes_containers(),
+            _ => true,
+        }
+    }
+
+    fn only_when_making_containers(&self) -> bool {
+        matches!(
+            self,
+            Self::ProcessingTakes(_) | Self::ProcessingFails(_) | Self::ContainerLives(_)
+        )
     }
 }

@@ -37,7 +37,7 @@ body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.45 system-ui
 background:linear-gradient(90deg,#7638fa,#c32aa3,#d6453d)}\
 main{max-width:30rem;margin:2rem auto;padding:1.5rem;background:var(--card);border:1px solid var(--line);\
 border-radius:.75rem}\
-main:has(table){max-width:72rem}\
+main:has(table,.grid){max-width:72rem}\
 h1{margin:0 0 .5rem;font-size:1.35rem}h2{margin:1.75rem 0 .5rem;font-size:1rem}\
 p{margin:.5rem 0}small,.soft{color:var(--soft);font-size:.875rem}\
 fieldset{margin:1.25rem 0 0;padding:0;border:0}legend{padding:0 0 .35rem;font-weight:600}\
@@ -53,6 +53,9 @@ font:inherit;font-weight:600;cursor:pointer}\
 button.allow{background:var(--blue);border-color:var(--blue);color:#fff}\
 @media (prefers-color-scheme:dark){button.allow{color:#000}}\
 :focus-visible{outline:3px solid var(--blue);outline-offset:2px}\
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(8rem,1fr));gap:1rem}\
+figure{margin:0}figure img{width:100%;aspect-ratio:1;object-fit:cover;border-radius:.5rem;display:block}\
+figure:target{outline:3px solid var(--blue);outline-offset:4px}figcaption{font-size:.875rem;white-space:pre-line}\
 .table{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.875rem}\
 th,td{padding:.35rem .6rem .35rem 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}\
 pre{overflow-x:auto;padding:.75rem;border:1px solid var(--line);border-radius:.5rem;font-size:.8rem}";

@@ -1,7 +1,8 @@
-//! A request, read: its query, its form, its token.
+//! A request, read: its query, its form or JSON body, its token.
 
 use axum::http::{HeaderMap, Method, Uri, header};
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::log::TokenPlace;
 
@@ -11,6 +12,8 @@ pub(crate) struct Incoming {
     pub(crate) body: Bytes,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
+    /// The members of a JSON body, which the Graph host takes for a form and the token host does not.
+    json: Vec<(String, String)>,
     bearer: Option<String>,
 }
 
@@ -29,6 +32,10 @@ impl Incoming {
             "multipart/form-data" => multipart(content_type, &body).unwrap_or_default(),
             _ => Vec::new(),
         };
+        let json = match media_type.eq_ignore_ascii_case("application/json") {
+            true => members(&body),
+            false => Vec::new(),
+        };
         let (scheme, credentials) = header(header::AUTHORIZATION)
             .split_once(' ')
             .unwrap_or_default();
@@ -41,12 +48,17 @@ impl Incoming {
             method,
             body,
             form,
+            json,
             bearer,
         }
     }
 
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         value(&self.query, name)
+    }
+
+    pub(crate) fn query_pairs(&self) -> &[(String, String)] {
+        &self.query
     }
 
     pub(crate) fn form(&self, name: &str) -> Option<&str> {
@@ -58,9 +70,11 @@ impl Incoming {
         named.map(|(_, value)| value.clone()).collect()
     }
 
-    /// From the form or else from the query, as Meta reads the parameters of a POST.
+    /// From the form or JSON body or else from the query, as Graph reads the parameters of a POST.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.form(name).or_else(|| self.query(name))
+        self.form(name)
+            .or_else(|| value(&self.json, name))
+            .or_else(|| self.query(name))
     }
 
     pub(crate) fn token(&self) -> Option<(&str, TokenPlace)> {
@@ -68,7 +82,7 @@ impl Incoming {
         bearer
             .map(|token| (token, TokenPlace::Header))
             .or_else(|| Some((self.query("access_token")?, TokenPlace::Query)))
-            .or_else(|| Some((self.form("access_token")?, TokenPlace::Form)))
+            .or_else(|| Some((self.parameter("access_token")?, TokenPlace::Form)))
     }
 }
 
@@ -79,6 +93,16 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(encoded).into_owned().collect()
+}
+
+/// The members of a JSON object, texts as they are and everything else as JSON. Anything else yields nothing.
+fn members(body: &[u8]) -> Vec<(String, String)> {
+    let object: serde_json::Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let members = object.into_iter().map(|(name, value)| match value {
+        Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    });
+    members.collect()
 }
 
 /// The text parts of a `multipart/form-data` body. Anything malformed yields nothing.

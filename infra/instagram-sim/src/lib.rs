@@ -5,23 +5,35 @@
 //! knows nothing of whoever calls it. `docs/simulator.md` describes it from the outside.
 //!
 //! A call goes this way: `server` reads it and asks `router` what it is, `state` says which faults hit it, the
-//! handler of its area (`authorize`, `exchange`, `profile`, `subscriptions`) works on the state, and `delivery`
+//! handler of its area (`authorize`, `exchange`, `profile`, `subscriptions`, `containers`, `publish`, `media`, `comments`)
+//! works on the state, and `delivery`
 //! sends the answer or what a fault leaves of it. `control` is the second door, under `/_sim/`.
 
 mod answer;
 mod authorize;
+mod comments;
 mod connection;
+mod containers;
+mod content;
 mod control;
+mod crawler;
 mod delivery;
+mod draft;
 mod exchange;
 mod fault;
+mod fields;
 mod html;
 mod incoming;
 mod log;
+mod media;
+mod paging;
 mod people;
 mod person;
 mod profile;
+mod publish;
+mod refusals;
 mod router;
+mod samples;
 mod server;
 mod settings;
 mod state;
@@ -41,6 +53,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use crate::content::{Comment, Container, ContainerStatus, ContentKind, Media, PostDetails};
 pub use crate::fault::{Fault, FaultKind, GraphErrorFault};
 pub use crate::log::{Call, TokenPlace};
 pub use crate::person::{AccountType, Person, Revocation};
@@ -49,6 +62,7 @@ pub use crate::settings::{
 };
 
 use crate::connection::{Connection, CuttableListener};
+use crate::content::Content;
 use crate::server::Shared;
 use crate::state::State;
 
@@ -65,8 +79,8 @@ pub struct Options {
     pub seed: u64,
     /// The apps that exist.
     pub apps: Vec<App>,
-    /// Where people, tokens, codes, subscriptions and settings are kept across restarts. The log and the faults
-    /// are not kept.
+    /// Where people, tokens, codes, subscriptions and settings are kept across restarts, and, with `.media` added to
+    /// the name, containers, media and comments. The log and the faults are not kept.
     pub state_file: Option<PathBuf>,
 }
 
@@ -100,6 +114,14 @@ impl InstagramSim {
             Some(file) if file.exists() => Some(serde_json::from_slice(&std::fs::read(file)?)?),
             _ => None,
         };
+        let content = match &options.state_file {
+            Some(file) => {
+                let mut beside = file.as_os_str().to_owned();
+                beside.push(".media");
+                Content::kept_in(beside.as_ref(), saved.is_some(), options.seed)?
+            }
+            None => Content::new(options.seed),
+        };
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let base_url = match address.ip().is_unspecified() {
@@ -107,7 +129,7 @@ impl InstagramSim {
             false => format!("http://{address}"),
         };
         let shared = Arc::new(Shared {
-            state: Mutex::new(State::new(options.apps, options.seed, saved)),
+            state: Mutex::new(State::new(options.apps, options.seed, saved, content)),
             now: options.now,
             base_url,
             state_file: options.state_file,
@@ -202,7 +224,7 @@ impl InstagramSim {
     /// With a sentence, where the endpoint is none of the simulator's or a figure is out of range: a fault that
     /// can never hit would let a test pass for nothing.
     pub fn add_fault(&self, fault: Fault) {
-        if let Some(complaint) = fault.complaint(&router::names()) {
+        if let Some(complaint) = fault.complaint() {
             panic!("instagram-sim: {complaint}");
         }
         self.shared.with_state(|state| state.add_fault(fault));
@@ -302,6 +324,61 @@ impl InstagramSim {
             of_apps
                 .filter_map(|people| people.get(&person.ig_user_id))
                 .flatten()
+                .cloned()
+                .collect()
+        })
+    }
+
+    /// What a person published, posts and stories, also those that are over, oldest first. The items of a carousel
+    /// are not among them.
+    #[must_use]
+    pub fn published_by(&self, username: &str) -> Vec<Media> {
+        self.shared.with_state(|state| {
+            let Some(person) = state.person(username) else {
+                return Vec::new();
+            };
+            let content = &state.content;
+            let posts = content.posts_of(&person.ig_user_id).iter();
+            let all = posts.chain(content.stories_of(&person.ig_user_id));
+            let mut published: Vec<Media> =
+                all.filter_map(|id| content.media(id)).cloned().collect();
+            published.sort_by(|one, other| one.id.cmp(&other.id));
+            published
+        })
+    }
+
+    /// What everybody published, as [`Self::published_by`] has it, in no order.
+    #[must_use]
+    pub fn published(&self) -> Vec<Media> {
+        self.shared
+            .with_state(|state| state.content.all_published().cloned().collect())
+    }
+
+    /// The containers that a person made, oldest first.
+    #[must_use]
+    pub fn containers_of(&self, username: &str) -> Vec<Container> {
+        self.shared.with_state(|state| {
+            let person = state.person(username);
+            person.map_or_else(Vec::new, |person| {
+                let containers = state.content.containers_of(&person.ig_user_id);
+                containers.cloned().collect()
+            })
+        })
+    }
+
+    /// The container with this id.
+    #[must_use]
+    pub fn container(&self, id: &str) -> Option<Container> {
+        self.shared
+            .with_state(|state| state.content.container(id).cloned())
+    }
+
+    /// The comments on a media, oldest first.
+    #[must_use]
+    pub fn comments_on(&self, media_id: &str) -> Vec<Comment> {
+        self.shared.with_state(|state| {
+            let ids = state.content.comments_on(media_id).iter();
+            ids.filter_map(|id| state.content.comment(id))
                 .cloned()
                 .collect()
         })

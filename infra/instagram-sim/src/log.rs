@@ -29,6 +29,6 @@ pub enum TokenPlace {
     Header,
     /// `?access_token=…`.
     Query,
-    /// `access_token=…` in a form.
+    /// `access_token` in a form or in a JSON body.
     Form,
 }

@@ -36,7 +36,7 @@ pub struct Person {
     pub followers_count: u64,
     /// How many this person follows.
     pub follows_count: u64,
-    /// How many media the profile shows.
+    /// How many media the profile shows besides those that were published through the API.
     pub media_count: u64,
     /// `None`: the picture that the simulator draws itself.
     pub profile_picture_url: Option<String>,
@@ -44,6 +44,10 @@ pub struct Person {
     pub role_on_app: bool,
     /// Fields that `/me` leaves out for this person although they were asked for.
     pub absent_fields: Vec<String>,
+    /// How many media may be published through the API in 24 hours.
+    pub publishing_quota: u64,
+    /// How many containers may be made in 24 hours.
+    pub container_quota: u64,
     /// How much of the calls for this account is used up. From 100 on, calls are refused with code 80002.
     pub usage_percent: u32,
     /// The wait in minutes that is announced while `usage_percent` is 100 or more.
@@ -68,6 +72,8 @@ impl Default for Person {
             profile_picture_url: None,
             role_on_app: true,
             absent_fields: Vec::new(),
+            publishing_quota: 50,
+            container_quota: 400,
             usage_percent: 0,
             regain_minutes: 30,
             blocked_until_ms: None,

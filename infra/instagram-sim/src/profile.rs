@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, GraphError, IG_API_EXCEPTION};
+use crate::answer::{Answer, GraphError};
 use crate::authorize::BASIC_SCOPE;
 use crate::person::{AccountType, Person};
 use crate::router::Endpoint;
@@ -27,6 +27,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 fn read_profile(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let person = visit.caller(Some(BASIC_SCOPE))?.person;
     let settings = &visit.state.durable.settings;
+    let media_count = person.media_count + visit.state.content.post_count(&person.ig_user_id);
     let asked = visit.incoming.query("fields").unwrap_or_default();
     let mut profile = Map::new();
     for field in asked
@@ -34,9 +35,8 @@ fn read_profile(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
         .map(str::trim)
         .filter(|field| !field.is_empty())
     {
-        let Some(value) = value_of(field, &person, settings, visit.base_url) else {
-            let message = format!("(#100) Tried accessing nonexisting field ({field})");
-            return Err(GraphError::new(100, IG_API_EXCEPTION, message));
+        let Some(value) = value_of(field, &person, media_count, settings, visit.base_url) else {
+            return Err(GraphError::nonexisting_field(field));
         };
         // What a person never filled in does not appear.
         let is_empty = value.as_str() == Some("");
@@ -55,7 +55,13 @@ fn read_profile(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     Ok(Answer::json(200, &answer))
 }
 
-fn value_of(field: &str, person: &Person, settings: &Settings, base_url: &str) -> Option<Value> {
+fn value_of(
+    field: &str,
+    person: &Person,
+    media_count: u64,
+    settings: &Settings,
+    base_url: &str,
+) -> Option<Value> {
     Some(match field {
         "id" => person.app_scoped_id.as_str().into(),
         "user_id" if settings.me_user_id_as_number => person
@@ -72,7 +78,7 @@ fn value_of(field: &str, person: &Person, settings: &Settings, base_url: &str) -
         },
         "followers_count" => person.followers_count.into(),
         "follows_count" => person.follows_count.into(),
-        "media_count" => person.media_count.into(),
+        "media_count" => media_count.into(),
         "biography" => person.biography.as_str().into(),
         "website" => person.website.as_str().into(),
         _ => return None,

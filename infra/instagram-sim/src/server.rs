@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State as SharedState};
-use axum::http::Response;
-use serde_json::{Value, json};
+use axum::http::{Method, Response};
+use serde_json::json;
 
-use crate::answer::{Answer, trace_id};
+use crate::answer::{Answer, GraphError};
 use crate::connection::Connection;
 use crate::control;
 use crate::delivery::{Delivery, deliver};
-use crate::fault::{FaultKind, GraphErrorFault};
+use crate::fault::FaultKind;
 use crate::incoming::Incoming;
 use crate::log::Call;
 use crate::router::{self, Route};
 use crate::state::State;
 use crate::tokens::masked;
 use crate::visit::{Effects, Visit, unsupported_request};
-use crate::{Now, usage};
+use crate::{Now, samples, usage};
 
 /// More than any call of the real API takes in a body that is not an upload.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -39,6 +39,7 @@ impl Shared {
         // A caller's closure that panicked must not take the simulator with it.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut state);
+        state.content.write_down();
         if state.unsaved
             && let Some(file) = &self.state_file
         {
@@ -80,6 +81,17 @@ pub(crate) async fn answer(
         return deliver(refusal, Delivery::Whole, &connection).await;
     };
     let incoming = Incoming::new(head.method, &head.uri, &head.headers, body);
+    if let Some(name) = incoming.path.strip_prefix("/_sim/media/")
+        && matches!(incoming.method, Method::GET | Method::HEAD)
+    {
+        let (answer, delivery) = samples::answer(name);
+        return deliver(answer, delivery, &connection).await;
+    }
+    if incoming.method == "GET"
+        && let Some(answer) = control::website_page(&shared, &incoming.path)
+    {
+        return deliver(answer, Delivery::Whole, &connection).await;
+    }
     if incoming.path == "/_sim" || incoming.path.starts_with("/_sim/") {
         let answer = control::answer(&shared, &incoming);
         return deliver(answer, Delivery::Whole, &connection).await;
@@ -113,11 +125,12 @@ struct Plan {
 
 impl Plan {
     fn new(state: &mut State, incoming: &Incoming) -> Self {
-        let route = router::find(incoming.method.as_str(), &incoming.path);
+        let route = router::find(incoming.method.as_str(), &incoming.path, |id| {
+            state.content.kind_of(id)
+        });
         let username = Visit::username(state, incoming);
         let faults = route.as_ref().map_or_else(Vec::new, |route| {
-            let endpoint = route.endpoint;
-            state.faults_for(endpoint.name, endpoint.is_graph(), username.as_deref())
+            state.faults_for(route.endpoint, username.as_deref())
         });
         let delays = faults.iter().map(|fault| match fault {
             FaultKind::Delay(milliseconds) => *milliseconds,
@@ -170,6 +183,9 @@ impl Plan {
                 FaultKind::Rotation(rotation) => effects.rotation = Some(*rotation),
                 FaultKind::WrongUserToken => effects.wrong_user = true,
                 FaultKind::ExpiresIn(said) => effects.expires_in = Some(said.clone()),
+                FaultKind::ProcessingTakes(seconds) => effects.processing_seconds = Some(*seconds),
+                FaultKind::ProcessingFails(subcode) => effects.processing_fails = Some(*subcode),
+                FaultKind::ContainerLives(seconds) => effects.container_seconds = Some(*seconds),
                 other => instead = self.answer_of(other, state, incoming, now_ms).or(instead),
             }
         }
@@ -177,6 +193,11 @@ impl Plan {
             Some(answer) => answer,
             None => self.apply(state, incoming, effects, now_ms, base_url),
         };
+        for fault in &self.faults {
+            if let FaultKind::ApplyThenGraphError(error) = fault {
+                answer = error.answer(state.draw());
+            }
+        }
         for fault in &self.faults {
             if let FaultKind::Headers(headers) = fault {
                 for (name, value) in headers {
@@ -224,6 +245,7 @@ impl Plan {
             state,
             incoming,
             ig_id: route.ig_id.as_deref(),
+            node_id: route.node_id.as_deref(),
             effects,
             now_ms,
             base_url,
@@ -257,7 +279,14 @@ impl Plan {
                 body,
                 content_type,
             } => Answer::new(*status, content_type, body.clone()),
-            FaultKind::GraphError(error) => graph_error(error, state.draw()),
+            FaultKind::GraphError(error) => error.answer(state.draw()),
+            FaultKind::ReadOutage => {
+                let route = self.route.as_ref();
+                let id =
+                    route.and_then(|route| route.node_id.as_deref().or(route.ig_id.as_deref()));
+                GraphError::missing_object(&incoming.method, id.unwrap_or_default())
+                    .answer(state.draw())
+            }
             FaultKind::Html502 => Answer::new(502, "text/html; charset=utf-8", BAD_GATEWAY_PAGE),
             FaultKind::Redirect { to } => Answer::redirect(302, to),
             FaultKind::AppOutage => {
@@ -302,31 +331,4 @@ fn unknown_call(incoming: &Incoming) -> Answer {
         501,
         &json!({ "error": { "message": message, "type": "SimulatorError" } }),
     )
-}
-
-fn graph_error(fault: &GraphErrorFault, trace_number: u64) -> Answer {
-    let mut error = json!({
-        "message": fault.message,
-        "type": fault.error_type,
-        "code": fault.code,
-        "fbtrace_id": trace_id(trace_number),
-    });
-    let optional = [
-        ("error_subcode", fault.subcode.map(Value::from)),
-        ("is_transient", fault.is_transient.map(Value::from)),
-        (
-            "error_user_title",
-            fault.user_title.clone().map(Value::from),
-        ),
-        (
-            "error_user_msg",
-            fault.user_message.clone().map(Value::from),
-        ),
-    ];
-    for (member, value) in optional {
-        if let Some(value) = value {
-            error[member] = value;
-        }
-    }
-    Answer::json(fault.status, &json!({ "error": error }))
 }

@@ -98,6 +98,12 @@ pub struct Settings {
     pub long_lived_seconds: i64,
     /// How old a token must be before it may be refreshed.
     pub minimum_refresh_age_seconds: i64,
+    /// How long a container of an image or of a carousel is being processed.
+    pub image_processing_seconds: i64,
+    /// How long a container of a video is being processed.
+    pub video_processing_seconds: i64,
+    /// How long a container can be published after it was made.
+    pub container_seconds: i64,
     /// The HTTP status of error 190: 400, 401 and 500 have all been seen.
     pub token_error_status: u16,
     /// The HTTP status of a refusal for too many calls: 400, 403 and 429 have all been seen.
@@ -125,6 +131,9 @@ impl Default for Settings {
             short_lived_seconds: 3_600,
             long_lived_seconds: 60 * 86_400,
             minimum_refresh_age_seconds: 86_400,
+            image_processing_seconds: 2,
+            video_processing_seconds: 30,
+            container_seconds: 86_400,
             token_error_status: 400,
             throttle_status: 400,
             usage_headers: true,
@@ -145,6 +154,9 @@ impl Settings {
                 "minimum_refresh_age_seconds",
                 self.minimum_refresh_age_seconds,
             ),
+            ("image_processing_seconds", self.image_processing_seconds),
+            ("video_processing_seconds", self.video_processing_seconds),
+            ("container_seconds", self.container_seconds),
         ];
         for (member, seconds) in lifetimes {
             if !(0..=10_000_000_000).contains(&seconds) {

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::App;
+use crate::content::Content;
 use crate::fault::{Fault, FaultKind};
 use crate::log::Call;
 use crate::people::People;
 use crate::person::{Person, Revocation};
+use crate::router::Endpoint;
 use crate::settings::Settings;
 use crate::tokens::{Code, Token, TokenKind, Tokens};
 
@@ -18,6 +20,8 @@ const CALLS_KEPT: usize = 100_000;
 pub(crate) struct State {
     pub(crate) apps: Vec<App>,
     pub(crate) durable: Durable,
+    /// Kept across restarts too, in a file of its own.
+    pub(crate) content: Content,
     pub(crate) faults: Vec<ActiveFault>,
     next_fault_id: u64,
     pub(crate) calls: VecDeque<Call>,
@@ -51,11 +55,12 @@ pub(crate) struct ActiveFault {
 }
 
 impl State {
-    pub(crate) fn new(apps: Vec<App>, seed: u64, saved: Option<Durable>) -> Self {
+    pub(crate) fn new(apps: Vec<App>, seed: u64, saved: Option<Durable>, content: Content) -> Self {
         let first_time = saved.is_none();
         let mut state = Self {
             apps,
             durable: saved.unwrap_or_default(),
+            content,
             faults: Vec::new(),
             next_fault_id: 1,
             calls: VecDeque::new(),
@@ -212,16 +217,15 @@ impl State {
     /// Which faults hit this call. A fault that is used up stays in the list, so that its hits can be read.
     pub(crate) fn faults_for(
         &mut self,
-        endpoint: &str,
-        is_graph_call: bool,
+        endpoint: &Endpoint,
         username: Option<&str>,
     ) -> Vec<FaultKind> {
         let mut hitting: Vec<FaultKind> = Vec::new();
         for position in 0..self.faults.len() {
             let ActiveFault { fault, hits, .. } = &self.faults[position];
             let endpoint_matches = match &fault.endpoint {
-                Some(wanted) => wanted == endpoint,
-                None => is_graph_call || fault.kind != FaultKind::AppOutage,
+                Some(wanted) => wanted == endpoint.name,
+                None => fault.kind.can_hit(endpoint),
             };
             let username_matches =
                 fault.username.is_none() || fault.username.as_deref() == username;
@@ -257,7 +261,7 @@ impl State {
     }
 }
 
-fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let mut mixed = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

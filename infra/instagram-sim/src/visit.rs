@@ -15,6 +15,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) incoming: &'a Incoming,
     pub(crate) ig_id: Option<&'a str>,
+    /// The container, media or comment that the path names.
+    pub(crate) node_id: Option<&'a str>,
     pub(crate) effects: Effects,
     pub(crate) now_ms: i64,
     pub(crate) base_url: &'a str,
@@ -27,6 +29,9 @@ pub(crate) struct Effects {
     pub(crate) wrong_user: bool,
     /// `Some(None)`: leave `expires_in` out.
     pub(crate) expires_in: Option<Option<Value>>,
+    pub(crate) processing_seconds: Option<i64>,
+    pub(crate) processing_fails: Option<u32>,
+    pub(crate) container_seconds: Option<i64>,
 }
 
 /// Whose token came with the call.
@@ -75,12 +80,7 @@ impl Visit<'_> {
         // Meta knows an account by one id only in paths, and tells nobody which others exist.
         if self.ig_id.is_some_and(|id| id != person.ig_user_id) {
             let id = self.ig_id.unwrap_or_default();
-            let message = format!(
-                "Unsupported {} request. Object with ID '{id}' does not exist, cannot be loaded due to missing \
-                 permissions, or does not support this operation",
-                self.incoming.method.as_str().to_ascii_lowercase()
-            );
-            return Err(GraphError::new(100, GRAPH_METHOD_EXCEPTION, message).with_subcode(33));
+            return Err(GraphError::missing_object(&self.incoming.method, id));
         }
         Ok(Caller {
             token: token.clone(),

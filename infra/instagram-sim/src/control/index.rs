@@ -16,6 +16,19 @@ const CONTROL: &[(&str, &str)] = &[
         "POST /_sim/people/{username}/revoke",
         "kill somebody's tokens",
     ),
+    (
+        "GET /_sim/people/{username}/containers",
+        "what somebody uploaded",
+    ),
+    (
+        "GET /_sim/people/{username}/media",
+        "what somebody published, with comments",
+    ),
+    (
+        "GET /_sim/profiles/{username}",
+        "somebody's profile, for a person",
+    ),
+    ("GET /_sim/media/{name}", "sample media"),
     ("GET, POST, DELETE /_sim/faults", "what goes wrong"),
     ("DELETE /_sim/faults/{id}", "end one fault"),
     ("GET, DELETE /_sim/log", "what was called"),

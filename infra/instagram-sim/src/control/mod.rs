@@ -1,6 +1,7 @@
 //! The control plane under `/_sim/`: people, faults, settings and the log of calls.
 
 mod index;
+mod profile_page;
 
 use axum::http::Method;
 use serde::Serialize;
@@ -11,8 +12,9 @@ use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::incoming::Incoming;
 use crate::person::{Person, Revocation};
-use crate::router;
 use crate::server::Shared;
+
+pub(crate) use crate::control::profile_page::website_page;
 
 /// `Err` holds a status and a sentence.
 type Outcome = Result<Answer, (u16, String)>;
@@ -41,6 +43,9 @@ fn route(shared: &Shared, incoming: &Incoming, segments: &[&str]) -> Outcome {
         ["people", username, "revoke"] if method == Method::POST => {
             revoke(shared, incoming, username)
         }
+        ["people", username, "containers"] if method == Method::GET => containers(shared, username),
+        ["people", username, "media"] if method == Method::GET => media(shared, username),
+        ["profiles", username] if method == Method::GET => profile_page::page(shared, username),
         ["faults"] if method == Method::GET => Ok(list_faults(shared)),
         ["faults"] if method == Method::POST => add_fault(shared, incoming),
         ["faults"] if method == Method::DELETE => {
@@ -60,8 +65,8 @@ fn route(shared: &Shared, incoming: &Incoming, segments: &[&str]) -> Outcome {
         ["settings"] if method == Method::PATCH => change_settings(shared, incoming),
         ["pictures", file] if method == Method::GET => picture(shared, file),
         ["" | "people" | "faults" | "log" | "settings"]
-        | ["people" | "faults" | "pictures", _]
-        | ["people", _, "revoke"] => {
+        | ["people" | "faults" | "pictures" | "profiles" | "media", _]
+        | ["people", _, "revoke" | "containers" | "media"] => {
             Err((405, format!("{method} does not go with {}", incoming.path)))
         }
         _ => Err((
@@ -143,6 +148,50 @@ fn revoke(shared: &Shared, incoming: &Incoming, username: &str) -> Outcome {
     Ok(Answer::json(200, &json!({ "revoked": revoked })))
 }
 
+/// With `status_code` as it is now.
+fn containers(shared: &Shared, username: &str) -> Outcome {
+    let now_ms = (shared.now)();
+    shared.with_state(|state| {
+        let person = state.person(username).ok_or_else(|| nobody(username))?;
+        let containers: Vec<Value> = state
+            .content
+            .containers_of(&person.ig_user_id)
+            .map(|container| {
+                let mut shown = json!(container);
+                shown["status_code"] = container.status_at(now_ms).as_str().into();
+                shown
+            })
+            .collect();
+        Ok(Answer::json(200, &json!({ "containers": containers })))
+    })
+}
+
+/// Posts and stories with their comments; stories also when they are over.
+fn media(shared: &Shared, username: &str) -> Outcome {
+    shared.with_state(|state| {
+        let content = &state.content;
+        let person = state.person(username).ok_or_else(|| nobody(username))?;
+        let shown = |ids: &[String]| -> Vec<Value> {
+            let media = ids.iter().filter_map(|id| content.media(id));
+            media
+                .map(|media| {
+                    let comments = content.comments_on(&media.id).iter();
+                    let comments: Vec<_> = comments.filter_map(|id| content.comment(id)).collect();
+                    let mut shown = json!(media);
+                    shown["comments"] = json!(comments);
+                    shown
+                })
+                .collect()
+        };
+        let posts = shown(content.posts_of(&person.ig_user_id));
+        let stories = shown(content.stories_of(&person.ig_user_id));
+        Ok(Answer::json(
+            200,
+            &json!({ "posts": posts, "stories": stories }),
+        ))
+    })
+}
+
 fn list_faults(shared: &Shared) -> Answer {
     let faults = shared.with_state(|state| json!({ "faults": state.faults }));
     Answer::json(200, &faults)
@@ -150,7 +199,7 @@ fn list_faults(shared: &Shared) -> Answer {
 
 fn add_fault(shared: &Shared, incoming: &Incoming) -> Outcome {
     let fault: Fault = body(incoming)?;
-    if let Some(complaint) = fault.complaint(&router::names()) {
+    if let Some(complaint) = fault.complaint() {
         return Err(bad_request(complaint));
     }
     let id = shared.with_state(|state| state.add_fault(fault));

@@ -294,3 +294,92 @@ fn unchunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
     }
     (body, false)
 }
+
+pub(crate) const PUBLISHING_SCOPES: &str = "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_comments";
+
+/// An account of the simulator whose token may publish and comment.
+pub(crate) struct Account<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
+impl<'a> Account<'a> {
+    pub(crate) async fn of(world: &'a World, username: &str) -> Self {
+        let path = World::authorize_path(&[("_sim_as", username), ("scope", PUBLISHING_SCOPES)]);
+        let code = world.get(&path).await.redirect_parameter("code").unwrap();
+        let short = token_in(&world.exchange_code(&code).await);
+        Self {
+            world,
+            id: world.sim.person(username).unwrap().ig_user_id,
+            token: token_in(&world.exchange_short(&short).await),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.world
+            .get_as(&self.token, &format!("/v26.0/{path}"))
+            .await
+    }
+
+    pub(crate) async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Reply {
+        self.try_post(path, pairs).await.unwrap()
+    }
+
+    /// `Err` where the answer was lost.
+    pub(crate) async fn try_post(&self, path: &str, pairs: &[(&str, &str)]) -> io::Result<Reply> {
+        let headers = format!(
+            "authorization: Bearer {}\r\ncontent-type: application/x-www-form-urlencoded\r\n",
+            self.token
+        );
+        let path = format!("/v26.0/{path}");
+        let body = encode(pairs);
+        self.world
+            .send("POST", &path, &headers, body.as_bytes())
+            .await
+    }
+
+    pub(crate) async fn create(&self, pairs: &[(&str, &str)]) -> Reply {
+        self.post(&format!("{}/media", self.id), pairs).await
+    }
+
+    pub(crate) async fn publish(&self, container_id: &str) -> Reply {
+        let path = format!("{}/media_publish", self.id);
+        self.post(&path, &[("creation_id", container_id)]).await
+    }
+
+    /// The container of a good picture.
+    pub(crate) async fn image(&self, caption: &str) -> String {
+        let address = "https://cdn.example/square.jpg";
+        let reply = self
+            .create(&[("image_url", address), ("caption", caption)])
+            .await;
+        id_in(&reply)
+    }
+
+    pub(crate) async fn status_code(&self, container_id: &str) -> String {
+        let reply = self
+            .get(&format!("{container_id}?fields=status_code"))
+            .await;
+        reply.json()["status_code"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a container of this, waits until it is processed and publishes it.
+    pub(crate) async fn post_of(&self, pairs: &[(&str, &str)]) -> String {
+        let container = id_in(&self.create(pairs).await);
+        self.world.advance(60);
+        id_in(&self.publish(&container).await)
+    }
+
+    /// A published picture.
+    pub(crate) async fn picture(&self, caption: &str) -> String {
+        let address = "https://cdn.example/square.jpg";
+        self.post_of(&[("image_url", address), ("caption", caption)])
+            .await
+    }
+}
+
+pub(crate) fn id_in(reply: &Reply) -> String {
+    let id = reply.json()["id"].as_str().map(str::to_owned);
+    id.unwrap_or_else(|| panic!("no id: {} {}", reply.status, reply.text()))
+}

@@ -179,7 +179,7 @@ async fn an_unknown_call_answers_loudly() {
         ("POST", "/"),
         ("POST", "/v26.0/me"),
         ("POST", "/access_token"),
-        ("GET", "/v26.0/me/media"),
+        ("GET", "/v26.0/me/tags"),
         ("GET", "/v26.0/me/"),
     ] {
         let header = format!("authorization: Bearer {token}\r\n");

@@ -8,8 +8,13 @@
 mod client;
 mod consent;
 mod control;
+mod drafts;
 mod faults;
 mod graph;
 mod login;
+mod media;
+mod publish;
+mod publish_faults;
+mod samples;
 mod state_file;
 mod tokens;

@@ -1,0 +1,104 @@
+//! Comments on the caller's own media: written, listed, read.
+//! <https://developers.facebook.com/docs/instagram-platform/reference/ig-media/comments>
+
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, GraphError};
+use crate::authorize::COMMENTS_SCOPE;
+use crate::content::Comment;
+use crate::fields;
+use crate::media::own_media;
+use crate::paging;
+use crate::person::Person;
+use crate::refusals;
+use crate::router::Endpoint;
+use crate::visit::Visit;
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        name: "POST /{media_id}/comments",
+        method: "POST",
+        path: "/{version}/{media_id}/comments",
+        handler: create,
+    },
+    Endpoint {
+        name: "GET /{media_id}/comments",
+        method: "GET",
+        path: "/{version}/{media_id}/comments",
+        handler: list,
+    },
+    Endpoint {
+        name: "GET /{comment_id}",
+        method: "GET",
+        path: "/{version}/{comment_id}",
+        handler: read,
+    },
+];
+
+/// How many comments a page has where the caller does not say, and at most.
+const PAGE_SIZES: (usize, usize) = (50, 50);
+const USUAL_FIELDS: &str = "timestamp,text,id";
+
+fn create(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
+    let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
+    let media_id = own_media(visit, &person)?.id.clone();
+    let text = visit.incoming.parameter("message").unwrap_or_default();
+    if text.trim().is_empty() {
+        return Err(refusals::parameter("The parameter message is required"));
+    }
+    let id = visit.state.content.add_comment(Comment {
+        id: String::new(),
+        media_id,
+        ig_user_id: person.ig_user_id,
+        text: text.to_owned(),
+        created_at_ms: visit.now_ms,
+    });
+    Ok(Answer::json(200, &json!({ "id": id })))
+}
+
+fn list(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
+    let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
+    let content = &visit.state.content;
+    let ids = content.comments_on(&own_media(visit, &person)?.id);
+    let page = paging::page(
+        visit.incoming,
+        visit.base_url,
+        ids,
+        0..ids.len(),
+        PAGE_SIZES,
+    )?;
+    let asked = visit.incoming.query("fields").unwrap_or(USUAL_FIELDS);
+    let comments = page.ids.iter().filter_map(|id| content.comment(id));
+    let data: Result<Vec<Value>, GraphError> = comments
+        .map(|comment| object(comment, &person, asked))
+        .collect();
+    Ok(Answer::json(200, &page.answer(&data?)))
+}
+
+fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
+    let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
+    let id = visit.node_id.unwrap_or_default();
+    let own = visit.state.content.comment(id);
+    let own = own.filter(|comment| comment.ig_user_id == person.ig_user_id);
+    let comment = own.ok_or_else(|| GraphError::missing_object(&visit.incoming.method, id))?;
+    let asked = visit.incoming.query("fields").unwrap_or(USUAL_FIELDS);
+    Ok(Answer::json(200, &object(comment, &person, asked)?))
+}
+
+/// Only owners comment here, so the writer is the caller.
+fn object(comment: &Comment, person: &Person, asked: &str) -> Result<Value, GraphError> {
+    fields::select(asked, &comment.id, |field| {
+        Ok(Some(match field.name {
+            "id" => comment.id.as_str().into(),
+            "text" => comment.text.as_str().into(),
+            "timestamp" => fields::timestamp(comment.created_at_ms).into(),
+            "username" => person.username.as_str().into(),
+            "from" => json!({ "id": person.ig_user_id, "username": person.username }),
+            "like_count" => 0.into(),
+            "hidden" => false.into(),
+            "media" => json!({ "id": comment.media_id }),
+            "parent_id" | "replies" => Value::Null,
+            _ => return Ok(None),
+        }))
+    })
+}
