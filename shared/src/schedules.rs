@@ -161,7 +161,7 @@ impl Schedules {
             task: Task::AdvancePost {
                 account: task.account.to_owned(),
                 post: task.post.to_owned(),
-                version: task.version,
+                post_version: task.version,
             },
         })
         .await

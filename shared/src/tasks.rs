@@ -49,7 +49,7 @@ pub enum Task {
         /// The post's id.
         post: String,
         /// The post's version that the step belongs to: a post that is further has a task of its own.
-        version: u64,
+        post_version: u64,
     },
     /// Look for posts whose next step was due and did not come.
     AuditPosts,

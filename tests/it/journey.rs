@@ -10,8 +10,9 @@ use shared::lambda::Function;
 use shared::table::accounts::AccountFilter;
 use shared::table::claims::instagram_ids;
 use shared::table::keys;
+use world::delivery::Workers;
 use world::gateway::{HttpCall, Reply};
-use world::resources::{AUDIT_SCHEDULE, TABLE};
+use world::resources::{AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE, TABLE};
 use world::{Decision, World, WorldOptions};
 
 /// Somebody who calls the API.
@@ -54,7 +55,9 @@ pub(crate) struct Journey {
     pub(crate) callback: Function,
     /// Lists and manages accounts.
     pub(crate) accounts: Function,
-    /// Refreshes tokens, and takes the queue.
+    /// Takes posts in, and publishes them.
+    pub(crate) publish: Function,
+    /// Refreshes tokens, and takes the accounts' queue.
     pub(crate) worker: Function,
     answers: Mutex<Vec<String>>,
 }
@@ -72,6 +75,9 @@ impl Journey {
             connect: Function::new(world.app("connect")).with_routes(connect::routes()),
             callback: Function::new(world.app("callback")).with_routes(callback::routes()),
             accounts: Function::new(world.app("accounts")).with_routes(accounts::routes()),
+            publish: Function::new(world.app("publish"))
+                .with_routes(publish::routes())
+                .with_tasks(publish::handle),
             worker: Function::new(world.app("refresh"))
                 .with_routes(refresh::routes())
                 .with_tasks(refresh::handle),
@@ -191,11 +197,22 @@ impl Journey {
         }
     }
 
+    /// The functions that take the queues.
+    pub(crate) fn workers(&self) -> Workers<'_> {
+        Workers {
+            accounts: &self.worker,
+            posts: Some(&self.publish),
+        }
+    }
+
+    /// Turns the clock, while every queue is taken.
+    pub(crate) async fn advance(&self, by: SignedDuration) {
+        self.world.advance(by, self.workers()).await;
+    }
+
     /// Lets the first syncs of new connections come, which are queued with a delay.
     pub(crate) async fn settle(&self) {
-        self.world
-            .advance(SignedDuration::from_mins(2), &self.worker)
-            .await;
+        self.advance(SignedDuration::from_mins(2)).await;
     }
 
     /// Ends the journey: the queue's work is done, nothing is left over anywhere, what is stored fits together, and no
@@ -224,7 +241,9 @@ impl Journey {
             .aws
             .schedules()
             .into_iter()
-            .filter(|schedule| schedule.name != AUDIT_SCHEDULE)
+            .filter(|schedule| {
+                ![AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE].contains(&schedule.name.as_str())
+            })
             .map(|schedule| {
                 let task: Value =
                     serde_json::from_str(&schedule.input.expect("a task")).expect("a task");

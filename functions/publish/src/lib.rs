@@ -25,8 +25,8 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
             Task::AdvancePost {
                 account,
                 post,
-                version,
-            } => steps::advance(&app, &account, &post, version).await,
+                post_version,
+            } => steps::advance(&app, &account, &post, post_version).await,
             Task::AuditPosts => steps::audit(&app).await,
             other => Err(TaskError::new(format!(
                 "{} is not a task of posts",

@@ -37,7 +37,7 @@ pub(crate) async fn wake(app: &App, post: &Post, now: Timestamp) -> Result<(), A
     let task = Task::AdvancePost {
         account: post.account.clone(),
         post: post.id.clone(),
-        version: post.version,
+        post_version: post.version,
     };
     app.post_queue.send_later(task, full_seconds(left)).await
 }

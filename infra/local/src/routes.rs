@@ -15,7 +15,9 @@ pub enum FunctionName {
     Callback,
     /// Lists and manages accounts.
     Accounts,
-    /// Refreshes tokens, and takes the accounts' tasks from the queue.
+    /// Takes posts in, and publishes them: takes the posts' tasks from their queue.
+    Publish,
+    /// Refreshes tokens, and takes the accounts' tasks from their queue.
     Refresh,
 }
 
@@ -58,6 +60,9 @@ const fn guarded(method: &'static str, path: &'static str, function: FunctionNam
         needs_jwt: true,
     }
 }
+
+const POSTS: &str = "/instagram/accounts/{id}/posts";
+const POST: &str = "/instagram/accounts/{id}/posts/{postId}";
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
@@ -103,6 +108,46 @@ pub const ROUTES: &[Route] = &[
         "/instagram/accounts/{id}/sync-log",
         FunctionName::Accounts,
     ),
+    guarded("GET", POSTS, FunctionName::Publish),
+    guarded("POST", POSTS, FunctionName::Publish),
+    guarded(
+        "POST",
+        "/instagram/accounts/{id}/posts/bulk",
+        FunctionName::Publish,
+    ),
+    guarded(
+        "POST",
+        "/instagram/accounts/{id}/posts/preflight",
+        FunctionName::Publish,
+    ),
+    guarded("GET", POST, FunctionName::Publish),
+    guarded("PATCH", POST, FunctionName::Publish),
+    guarded("DELETE", POST, FunctionName::Publish),
+    guarded(
+        "POST",
+        "/instagram/accounts/{id}/posts/{postId}/retry",
+        FunctionName::Publish,
+    ),
+    guarded(
+        "POST",
+        "/instagram/accounts/{id}/posts/{postId}/duplicate",
+        FunctionName::Publish,
+    ),
+    guarded(
+        "GET",
+        "/instagram/accounts/{id}/posts/{postId}/timeline",
+        FunctionName::Publish,
+    ),
+    guarded(
+        "GET",
+        "/instagram/accounts/{id}/publishing-limit",
+        FunctionName::Publish,
+    ),
+    guarded("GET", "/templates", FunctionName::Publish),
+    guarded("POST", "/templates", FunctionName::Publish),
+    guarded("GET", "/templates/{templateId}", FunctionName::Publish),
+    guarded("PATCH", "/templates/{templateId}", FunctionName::Publish),
+    guarded("DELETE", "/templates/{templateId}", FunctionName::Publish),
     guarded("GET", "/integrations", FunctionName::Accounts),
     guarded("GET", "/health/coverage", FunctionName::Refresh),
     open("GET", "/health", FunctionName::Accounts),
@@ -111,7 +156,13 @@ pub const ROUTES: &[Route] = &[
 
 impl FunctionName {
     /// All functions.
-    pub const ALL: [Self; 4] = [Self::Connect, Self::Callback, Self::Accounts, Self::Refresh];
+    pub const ALL: [Self; 5] = [
+        Self::Connect,
+        Self::Callback,
+        Self::Accounts,
+        Self::Publish,
+        Self::Refresh,
+    ];
 
     /// The crate's name.
     pub fn as_str(self) -> &'static str {
@@ -119,6 +170,7 @@ impl FunctionName {
             Self::Connect => "connect",
             Self::Callback => "callback",
             Self::Accounts => "accounts",
+            Self::Publish => "publish",
             Self::Refresh => "refresh",
         }
     }
@@ -130,6 +182,9 @@ impl FunctionName {
             Self::Connect => function.with_routes(connect::routes()),
             Self::Callback => function.with_routes(callback::routes()),
             Self::Accounts => function.with_routes(accounts::routes()),
+            Self::Publish => function
+                .with_routes(publish::routes())
+                .with_tasks(publish::handle),
             Self::Refresh => function
                 .with_routes(refresh::routes())
                 .with_tasks(refresh::handle),

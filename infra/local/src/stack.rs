@@ -163,7 +163,7 @@ impl Stack {
         let resources = resources::provision(&clients, &app_secret(&options.instagram, &key))
             .await
             .map_err(unusable)?;
-        resources::schedule_audit(&clients, &resources)
+        resources::schedule_audits(&clients, &resources)
             .await
             .map_err(unusable)?;
 
@@ -374,6 +374,7 @@ impl Settings<'_> {
             set("INSTAGRAM_AUTHORIZE_URL", url);
             set("INSTAGRAM_TOKEN_URL", url);
             set("INSTAGRAM_GRAPH_URL", url);
+            set("PUBLISH_TRUSTED_MEDIA", url);
         }
         Config::from_variables(&variables).map_err(|error| StartError::new(error.to_string()))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::watch;
-use world::delivery::Turned;
+use world::delivery::{Turned, Workers};
 
 use crate::routes::FunctionName;
 use crate::stack::Inside;
@@ -23,8 +23,8 @@ pub(crate) async fn keep_working(inside: Arc<Inside>, mut stopped: watch::Receiv
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         let working = inside.working.lock().await;
-        let worker = inside.function(FunctionName::Refresh);
-        match inside.feed.work(&inside.aws, worker, &inside.clock).await {
+        let workers = workers(&inside);
+        match inside.feed.work(&inside.aws, workers, &inside.clock).await {
             Ok(done) => {
                 complaint.clear();
                 if done != Turned::default() {
@@ -45,16 +45,24 @@ pub(crate) async fn keep_working(inside: Arc<Inside>, mut stopped: watch::Receiv
     }
 }
 
+/// The functions that take the queues.
+fn workers(inside: &Inside) -> Workers<'_> {
+    Workers {
+        accounts: inside.function(FunctionName::Refresh),
+        posts: Some(inside.function(FunctionName::Publish)),
+    }
+}
+
 /// Turns the clock; when it returns, all that became due is done.
 pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Result<Turned, String> {
     let inside = inside.clone();
     // A caller who goes away does not leave the clock half-way.
     tokio::spawn(async move {
         let _working = inside.working.lock().await;
-        let worker = inside.function(FunctionName::Refresh);
+        let workers = workers(&inside);
         let turned = inside
             .feed
-            .turn(&inside.aws, worker, &inside.clock, by)
+            .turn(&inside.aws, workers, &inside.clock, by)
             .await;
         inside.aws.sweep_expired_items().await;
         keep_state(&inside).await;

@@ -203,6 +203,7 @@ impl World {
             ("INSTAGRAM_AUTHORIZE_URL", &instagram),
             ("INSTAGRAM_TOKEN_URL", &instagram),
             ("INSTAGRAM_GRAPH_URL", &instagram),
+            ("PUBLISH_TRUSTED_MEDIA", &instagram),
             ("VAULT_PAGE_SIZE", &self.options.page_size.to_string()),
             ("LOG_LEVEL", "debug"),
         ] {

@@ -30,7 +30,7 @@ pub(crate) async fn audit(app: &Arc<App>) -> Result<(), TaskError> {
             let task = Task::AdvancePost {
                 account: found.account,
                 post: found.post,
-                version: found.version,
+                post_version: found.version,
             };
             app.post_queue.send(task).await?;
         }
