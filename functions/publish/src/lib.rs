@@ -1,1 +1,3 @@
 //! Takes posts in, and publishes them.
+
+mod preflight;
