@@ -77,7 +77,8 @@ fn stored(account: &Account, content: &Content, now: Timestamp, due: Timestamp) 
     if let Some(pause) = account.publishing_pause_at(due) {
         let sentence = format!(
             "Publishing on the account pauses until {}, so the post will be late: {}",
-            pause.until, pause.reason.message
+            pause.until.strftime("%Y-%m-%d %H:%M UTC"),
+            pause.reason.message
         );
         found.push(warning("publishing_paused", "publishAt", sentence));
     }

@@ -71,13 +71,13 @@ pub(super) async fn beginning(text: &str, trusted: &[Url]) -> Result<Beginning, 
 }
 
 async fn ask(url: &Url, trusted: &[Url], is_redirect: bool) -> Result<reqwest::Response, Failed> {
-    let clients = clients().ok_or(Failed::Unreachable)?;
     let client = if address::is_trusted(url, trusted) {
-        &clients.anywhere
+        trusted_client()
     } else {
-        &clients.public
+        public_client()
     };
     let request = client
+        .ok_or(Failed::Unreachable)?
         .get(url.clone())
         .header(RANGE, format!("bytes=0-{}", FIRST_BYTES - 1))
         .header(ACCEPT_ENCODING, "identity");
@@ -177,23 +177,16 @@ fn is_refusal(error: &(dyn Error + 'static)) -> bool {
     chain.into_iter().any(|error| error.is::<NotPublic>())
 }
 
-struct Clients {
-    /// For everybody's addresses.
-    public: reqwest::Client,
-    /// For trusted origins, which may be on this machine.
-    anywhere: reqwest::Client,
+/// For everybody's addresses. Like the other one it is built at its first look and kept while the process lives.
+fn public_client() -> Option<&'static reqwest::Client> {
+    static CLIENT: OnceLock<Option<reqwest::Client>> = OnceLock::new();
+    CLIENT.get_or_init(|| client(true)).as_ref()
 }
 
-/// Built at the first look, and kept while the process lives: they hold no connection and no setting of an account.
-fn clients() -> Option<&'static Clients> {
-    static CLIENTS: OnceLock<Option<Clients>> = OnceLock::new();
-    let build = || {
-        Some(Clients {
-            public: client(true)?,
-            anywhere: client(false)?,
-        })
-    };
-    CLIENTS.get_or_init(build).as_ref()
+/// For trusted origins, which may be on this machine.
+fn trusted_client() -> Option<&'static reqwest::Client> {
+    static CLIENT: OnceLock<Option<reqwest::Client>> = OnceLock::new();
+    CLIENT.get_or_init(|| client(false)).as_ref()
 }
 
 #[expect(
@@ -254,7 +247,7 @@ mod tests {
         let trap = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         trap.set_nonblocking(true).unwrap();
         let url = format!("http://localhost:{}/", trap.local_addr().unwrap().port());
-        let error = clients().unwrap().public.get(url).send().await.unwrap_err();
+        let error = public_client().unwrap().get(url).send().await.unwrap_err();
         assert!(is_refusal(&error), "{error:?}");
         let nobody = std::io::ErrorKind::WouldBlock;
         assert_eq!(trap.accept().unwrap_err().kind(), nobody);

@@ -91,12 +91,12 @@ fn caption_findings(caption: &str, found: &mut Vec<Finding>) {
     let characters = caption.chars().count();
     if characters > MOST_CHARACTERS {
         let sentence = format!(
-            "The caption has {characters} characters, and Instagram takes 2,200: shorten it by {}.",
+            "The caption has {characters} characters, and Instagram takes 2200: shorten it by {}.",
             characters - MOST_CHARACTERS
         );
         found.push(blocking("caption_too_long", "caption", sentence));
     } else if caption.encode_utf16().count() > MOST_CHARACTERS {
-        let sentence = "Counted with every emoji as two, the caption has more than the 2,200 characters that Instagram takes: shorten it to be safe.";
+        let sentence = "Counted with every emoji as two, the caption has more than the 2200 characters that Instagram takes: shorten it to be safe.";
         found.push(warning("caption_may_be_too_long", "caption", sentence));
     }
     let hashtags = hashtags(caption);
@@ -126,7 +126,7 @@ fn comment_findings(comment: &str, found: &mut Vec<Finding>) {
     let addresses = comment.split_whitespace().filter(|word| is_address(word));
     if characters > MOST_CHARACTERS {
         let sentence = format!(
-            "The first comment has {characters} characters, and Instagram takes 2,200 at most: shorten it."
+            "The first comment has {characters} characters, and Instagram takes 2200 at most: shorten it."
         );
         found.push(blocking("comment_too_long", member, sentence));
     } else if hashtags(comment) > MOST_HASHTAGS {
@@ -148,7 +148,7 @@ fn alt_text(text: Option<&str>, member: &str, found: &mut Vec<Finding>) {
     let characters = text.chars().count();
     if characters > LONGEST_ALT_TEXT {
         let sentence = format!(
-            "The alternative text has {characters} characters, and Instagram takes 1,000: shorten it."
+            "The alternative text has {characters} characters, and Instagram takes 1000: shorten it."
         );
         found.push(blocking("alt_text_too_long", member, sentence));
     }
