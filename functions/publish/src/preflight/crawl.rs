@@ -222,6 +222,7 @@ fn client(is_for_public: bool) -> Option<reqwest::Client> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preflight::tests::server::Server;
     use std::net::IpAddr;
 
     #[test]
@@ -241,15 +242,16 @@ mod tests {
         }
     }
 
-    /// The name of this machine is resolved for real, with a server waiting behind it.
+    /// The name of this machine is resolved for real, with a server behind it that would answer.
     #[tokio::test]
     async fn d11_a_name_that_leads_inside_is_never_connected_to() {
-        let trap = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        trap.set_nonblocking(true).unwrap();
-        let url = format!("http://localhost:{}/", trap.local_addr().unwrap().port());
-        let error = public_client().unwrap().get(url).send().await.unwrap_err();
-        assert!(is_refusal(&error), "{error:?}");
-        let nobody = std::io::ErrorKind::WouldBlock;
-        assert_eq!(trap.accept().unwrap_err().kind(), nobody);
+        let trap = Server::start().await;
+        let url = format!("http://localhost:{}/square.jpg", trap.port());
+        for is_redirect in [false, true] {
+            let asked = ask(&Url::parse(&url).unwrap(), &[], is_redirect).await;
+            let why = Unfit::NotPublic;
+            assert_eq!(asked.err(), Some(Failed::Unfit { why, is_redirect }));
+        }
+        assert_eq!(trap.heads(), Vec::<String>::new());
     }
 }

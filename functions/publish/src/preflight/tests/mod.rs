@@ -2,7 +2,7 @@
 //! nobody may ask.
 
 mod cases;
-mod server;
+pub(super) mod server;
 mod stage;
 mod table;
 

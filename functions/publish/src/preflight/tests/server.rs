@@ -16,7 +16,7 @@ pub(super) const FULL: &str = "17841400000000050";
 /// An account whose quota Instagram does not tell.
 pub(super) const UNTOLD: &str = "17841400000000099";
 
-pub(super) struct Server {
+pub(in super::super) struct Server {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
     _running: JoinSet<()>,
@@ -31,7 +31,7 @@ struct Answer {
 }
 
 impl Server {
-    pub(super) async fn start() -> Self {
+    pub(in super::super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -54,12 +54,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(in super::super) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The heads of all requests so far.
-    pub(super) fn heads(&self) -> Vec<String> {
+    pub(in super::super) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
