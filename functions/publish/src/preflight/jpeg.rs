@@ -83,41 +83,10 @@ fn orientation(tiff: &[u8]) -> Option<u16> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
+    use crate::preflight::tests::samples::{exif, jpeg};
     use proptest::prelude::*;
-
-    /// The beginning of a baseline JPEG, with these segments before its frame.
-    pub(in super::super) fn jpeg(width: u16, height: u16, segments: &[(u8, &[u8])]) -> Vec<u8> {
-        let mut bytes = vec![0xff, 0xd8];
-        let mut push = |marker: u8, payload: &[u8]| {
-            bytes.extend([0xff, marker]);
-            bytes.extend((payload.len() as u16 + 2).to_be_bytes());
-            bytes.extend(payload);
-        };
-        push(0xe0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
-        for (marker, payload) in segments {
-            push(*marker, payload);
-        }
-        let ([high, low], [wide, narrow]) = (height.to_be_bytes(), width.to_be_bytes());
-        push(0xc0, &[8, high, low, wide, narrow, 1, 1, 0x11, 0]);
-        bytes.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0, 0xff, 0xd9]);
-        bytes
-    }
-
-    /// Exif with an orientation.
-    pub(in super::super) fn exif(orientation: u8, is_little: bool) -> Vec<u8> {
-        let mut exif = b"Exif\0\0".to_vec();
-        if is_little {
-            exif.extend(b"II*\0\x08\0\0\0\x02\0");
-            exif.extend([0; 12]);
-            exif.extend([0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0]);
-        } else {
-            exif.extend(b"MM\0*\0\0\0\x08\0\x01");
-            exif.extend([1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]);
-        }
-        exif
-    }
 
     #[test]
     fn dimensions_are_read_behind_any_segments() {

@@ -134,87 +134,10 @@ fn long(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
+    use crate::preflight::tests::samples::{Made, numbers, put, start};
     use proptest::prelude::*;
-
-    fn put(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
-        let mut bytes = (content.len() as u32 + 8).to_be_bytes().to_vec();
-        bytes.extend(kind);
-        bytes.extend(content);
-        bytes
-    }
-
-    fn numbers(numbers: &[u32]) -> Vec<u8> {
-        numbers
-            .iter()
-            .flat_map(|number| number.to_be_bytes())
-            .collect()
-    }
-
-    /// The boxes of a video with a silent track before the one with pictures.
-    pub(in super::super) struct Made {
-        pub(in super::super) milliseconds: u32,
-        pub(in super::super) size: (u32, u32),
-        pub(in super::super) is_turned: bool,
-        pub(in super::super) codec: &'static [u8; 4],
-    }
-
-    impl Default for Made {
-        fn default() -> Self {
-            Self {
-                milliseconds: 15_000,
-                size: (1080, 1920),
-                is_turned: false,
-                codec: b"avc1",
-            }
-        }
-    }
-
-    impl Made {
-        pub(in super::super) fn index(&self) -> Vec<u8> {
-            let header = numbers(&[0, 0, 0, 1_000, self.milliseconds]);
-            let mut track = numbers(&[0; 10]);
-            let (one, none) = (0x1_0000, 0);
-            track.extend(if self.is_turned {
-                numbers(&[none, one, 0, one, none, 0, 0, 0, 0])
-            } else {
-                numbers(&[one, none, 0, none, one, 0, 0, 0, 0])
-            });
-            track.extend(numbers(&[self.size.0 << 16, self.size.1 << 16]));
-            let mut entries = numbers(&[0, 1]);
-            entries.extend(put(self.codec, &[0; 70]));
-            let table = put(b"stbl", &put(b"stsd", &entries));
-            let handler = |kind: &[u8; 4]| {
-                let mut content = numbers(&[0, 0]);
-                content.extend(kind);
-                put(b"hdlr", &content)
-            };
-            let pictures = [handler(b"vide"), put(b"minf", &table)].concat();
-            let index = [
-                put(b"mvhd", &header),
-                put(b"trak", &put(b"mdia", &handler(b"soun"))),
-                put(
-                    b"trak",
-                    &[put(b"tkhd", &track), put(b"mdia", &pictures)].concat(),
-                ),
-            ];
-            put(b"moov", &index.concat())
-        }
-
-        /// A whole file: with the index first, as Instagram wants it.
-        pub(in super::super) fn file(&self) -> Vec<u8> {
-            [start(), self.index(), put(b"mdat", &[7; 100])].concat()
-        }
-
-        pub(in super::super) fn file_with_late_index(&self) -> Vec<u8> {
-            [start(), put(b"mdat", &[7; 100]), self.index()].concat()
-        }
-    }
-
-    fn start() -> Vec<u8> {
-        put(b"ftyp", b"isom\0\0\x02\0isommp41")
-    }
 
     #[test]
     fn length_size_and_codec_are_read() {

@@ -1,6 +1,7 @@
 //! What the words of a post show, without asking anybody.
 //!
-//! Limits: Meta's page "IG User: media". Where Meta states none, none is made up.
+//! Limits: Meta's page "IG User: media". It names none for tags, where the limit of error 2207040 is taken, and none for
+//! comments, where a caption's are taken: programs that write comments through Meta's API keep to them.
 
 use shared::post::{Carousel, Content, Finding, Handle, Item, Reel, Story};
 

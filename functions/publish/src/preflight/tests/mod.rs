@@ -2,6 +2,7 @@
 //! nobody may ask.
 
 mod cases;
+pub(super) mod samples;
 pub(super) mod server;
 mod stage;
 mod table;

@@ -8,8 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::preflight::jpeg::tests::{exif, jpeg};
-use crate::preflight::mp4::tests::Made;
+use super::samples::{Made, exif, jpeg};
 
 /// An account whose quota is used up.
 pub(super) const FULL: &str = "17841400000000050";

@@ -17,7 +17,8 @@ A post is looked at before Instagram is asked to make it: on demand, when it is 
 due. What is found has a stable code, the member of the request that it is about, and a sentence that says what to change.
 
 A finding that blocks is certain: Instagram would refuse the post. A warning is not: a server that failed us may answer
-Instagram, and Meta's documents ask for some things that it does not insist on. Where they name no limit, none is made up.
+Instagram, and Meta's documents ask for some things that it may not insist on. For comments they name no limit: those of a
+caption block, and those of Meta's former documents warn.
 
 Characters of a caption are counted as Unicode code points, since Meta does not say what it counts; a caption that has
 more than 2,200 UTF-16 units only is warned of. A hashtag is a `#` before a letter, digit, underscore or emoji that does
