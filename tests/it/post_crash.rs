@@ -1,1 +1,377 @@
-//! x
+//! The process ends anywhere on a post's way: at every wait of every step, and of the request that takes it in.
+
+use std::pin::pin;
+
+use aws_sim::{Fault as AwsFault, FaultKind as AwsFaultKind};
+use futures_util::future::join;
+use instagram_sim::{Fault, FaultKind};
+use jiff::SignedDuration;
+use serde_json::Value;
+use shared::lambda::{Context, Function};
+use shared::post::{Post, State};
+use world::gateway::{HttpCall, api_gateway_event};
+use world::resources::POST_QUEUE;
+use world::sqs_event::{done, sqs_event};
+
+use crate::crash::{ended_after, held_after};
+use crate::journey::{ANN, Journey};
+use crate::posts::{KINDS, WHO, body, created, with_account};
+
+const PUBLISH: &str = "POST /{ig_id}/media_publish";
+/// Everything that a post meets has come to its end by then: a look for it lasts a day.
+const LONGEST: SignedDuration = SignedDuration::from_hours(26);
+
+/// What goes wrong on a post's way besides a process that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    None,
+    /// Instagram publishes, and its answer is lost.
+    AnswerLost,
+    /// The call never reaches Instagram.
+    CallLost,
+    /// Instagram publishes, and says that it did not.
+    PublishedAndRefused,
+    /// Every message comes twice.
+    Twice,
+    /// Every message is taken by two sandboxes at the same moment.
+    TwiceAtOnce,
+}
+
+/// Where the process ends: at which delivery, and at which of its waits.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    delivery: usize,
+    waits: usize,
+}
+
+fn sandbox(journey: &Journey) -> Function {
+    Function::new(journey.world.cold("publish")).with_tasks(publish::handle)
+}
+
+/// Hands over what waits in the posts' queue, one message at a time, and ends the process where `end` says. Returns how
+/// many deliveries there were, and whether the one that was to end early came to its end before.
+struct Deliveries {
+    count: usize,
+    outlived: bool,
+}
+
+impl Deliveries {
+    async fn hand_over(&mut self, journey: &Journey, end: Option<End>, trouble: Trouble) {
+        let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
+        loop {
+            let received = client
+                .receive_message()
+                .queue_url(&resources.post_queue_url)
+                .max_number_of_messages(1)
+                .send()
+                .await
+                .expect("the queue answers");
+            let messages = received.messages();
+            if messages.is_empty() {
+                return;
+            }
+            let event = sqs_event(messages, &resources.post_queue_arn);
+            let deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000);
+            let mut context = Context::default();
+            context.deadline = deadline.expect("after 1970");
+            let (one, other) = (sandbox(journey), sandbox(journey));
+            let first = one.invoke(&event, context.clone());
+            let answer = match end {
+                Some(end) if end.delivery == self.count => {
+                    let answer = ended_after(end.waits, first).await;
+                    self.outlived |= answer.is_some();
+                    answer
+                }
+                _ if trouble == Trouble::TwiceAtOnce => {
+                    let (answer, _) = join(first, other.invoke(&event, context)).await;
+                    Some(answer)
+                }
+                _ => Some(first.await),
+            };
+            self.count += 1;
+            let Some(answer) = answer else { continue };
+            for message in done(messages, answer.expect("an answer").get()) {
+                client
+                    .delete_message()
+                    .queue_url(&resources.post_queue_url)
+                    .receipt_handle(message.receipt_handle().expect("a handle"))
+                    .send()
+                    .await
+                    .expect("the queue answers");
+            }
+        }
+    }
+
+    /// Until nothing is due for the post any more.
+    async fn until_rest(
+        &mut self,
+        journey: &Journey,
+        account: &str,
+        post: &str,
+        end: Option<End>,
+        trouble: Trouble,
+    ) -> Post {
+        let table = &journey.world.app("test").table;
+        let begun = journey.world.now();
+        loop {
+            journey.world.aws.fire_due_schedules().await;
+            self.hand_over(journey, end, trouble).await;
+            let record = table.post(account, post).await.expect("the table answers");
+            let record = record.expect("a post");
+            let is_idle = journey.world.aws.messages(POST_QUEUE).is_empty();
+            if record.wake_at.is_none() && is_idle {
+                return record;
+            }
+            let now = journey.world.now();
+            assert!(now.duration_since(begun) < LONGEST, "stuck: {record:?}");
+            let due = journey.world.aws.next_due().expect("something is due");
+            let left = due - journey.world.clock.milliseconds();
+            journey
+                .world
+                .clock
+                .advance(SignedDuration::from_millis(left.max(1)));
+        }
+    }
+}
+
+fn add_trouble(journey: &Journey, trouble: Trouble) {
+    let kind = match trouble {
+        Trouble::None | Trouble::TwiceAtOnce => return,
+        Trouble::Twice => {
+            let fault = AwsFault::on("sqs", "ReceiveMessage", AwsFaultKind::DuplicateDelivery);
+            return journey.world.aws.add_fault(fault);
+        }
+        Trouble::AnswerLost => FaultKind::ApplyThenDrop,
+        Trouble::CallLost => FaultKind::Reset,
+        Trouble::PublishedAndRefused => FaultKind::spam_block().although_applied(),
+    };
+    let fault = Fault::new(kind).at(PUBLISH).times(1);
+    journey.world.instagram.add_fault(fault);
+}
+
+/// At every wait of every delivery the process ends: each time exactly one media stands at Instagram, and the post knows
+/// which.
+async fn ended_everywhere(kind: &str, trouble: Trouble) {
+    let (journey, account) = with_account().await;
+    let (mut points, mut delivery, mut media) = (0, 0, 0);
+    loop {
+        let mut waits = 0;
+        let mut deliveries;
+        loop {
+            let caption = format!("Bread {points}");
+            let post = created(&journey, &account, &body(&journey, kind, &caption)).await;
+            add_trouble(&journey, trouble);
+            deliveries = Deliveries {
+                count: 0,
+                outlived: false,
+            };
+            let end = End { delivery, waits };
+            let record = deliveries
+                .until_rest(&journey, &account, &post, Some(end), trouble)
+                .await;
+            journey.world.instagram.clear_faults();
+            journey.world.aws.clear_faults();
+            media += 1;
+            let live = journey.world.instagram.published_by(WHO);
+            assert_eq!(live.len(), media, "{kind} {trouble:?} {end:?}: {record:?}");
+            assert_eq!(record.state, State::Published, "{kind} {trouble:?} {end:?}");
+            let newest = live.last().expect("a media");
+            assert_eq!(record.media_id.as_ref(), Some(&newest.id), "{end:?}");
+            assert!(record.permalink.is_some(), "{end:?}");
+            points += 1;
+            // A story is told from others by nothing but its time.
+            journey.world.clock.advance(SignedDuration::from_mins(10));
+            if deliveries.outlived || deliveries.count <= delivery {
+                break;
+            }
+            waits += 1;
+        }
+        if deliveries.count <= delivery {
+            break;
+        }
+        delivery += 1;
+    }
+    println!("{kind} {trouble:?}: {points} points in {delivery} deliveries");
+    assert!(delivery > 2 && points > 25, "{points} points in {delivery}");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_of_a_picture_ends_it_is_published_once() {
+    ended_everywhere("image", Trouble::None).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_of_a_carousel_ends_it_is_published_once() {
+    ended_everywhere("carousel", Trouble::None).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_of_a_reel_ends_it_is_published_once() {
+    ended_everywhere("reel", Trouble::None).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_of_a_story_ends_it_is_published_once() {
+    ended_everywhere("story", Trouble::None).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_ends_after_a_lost_answer_it_is_published_once() {
+    ended_everywhere("image", Trouble::AnswerLost).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_ends_after_a_lost_call_it_is_published_once() {
+    ended_everywhere("image", Trouble::CallLost).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_ends_after_a_refusal_that_was_none_it_is_published_once() {
+    ended_everywhere("image", Trouble::PublishedAndRefused).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_ends_among_repeated_messages_it_is_published_once() {
+    ended_everywhere("image", Trouble::Twice).await;
+}
+
+#[tokio::test]
+async fn d_wherever_a_step_ends_among_sandboxes_at_once_it_is_published_once() {
+    ended_everywhere("image", Trouble::TwiceAtOnce).await;
+}
+
+#[tokio::test]
+async fn d_every_kind_with_every_trouble_is_published_once() {
+    let (journey, account) = with_account().await;
+    let mut media = 0;
+    for kind in KINDS {
+        for trouble in [
+            Trouble::AnswerLost,
+            Trouble::CallLost,
+            Trouble::PublishedAndRefused,
+            Trouble::Twice,
+            Trouble::TwiceAtOnce,
+        ] {
+            let post = created(&journey, &account, &body(&journey, kind, "Bread")).await;
+            add_trouble(&journey, trouble);
+            let mut deliveries = Deliveries {
+                count: 0,
+                outlived: false,
+            };
+            let record = deliveries
+                .until_rest(&journey, &account, &post, None, trouble)
+                .await;
+            journey.world.instagram.clear_faults();
+            journey.world.aws.clear_faults();
+            media += 1;
+            let live = journey.world.instagram.published_by(WHO);
+            assert_eq!(live.len(), media, "{kind} {trouble:?}: {record:?}");
+            assert_eq!(record.state, State::Published, "{kind} {trouble:?}");
+            assert_eq!(record.media_id, live.last().map(|media| media.id.clone()));
+            journey.world.clock.advance(SignedDuration::from_mins(10));
+        }
+    }
+    journey.finish().await;
+}
+
+/// A process that slept through its own call, while others found out what became of it, changes nothing any more.
+#[tokio::test]
+async fn d_a_sandbox_that_sleeps_anywhere_for_an_hour_publishes_nothing_twice() {
+    let (journey, account) = with_account().await;
+    let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
+    let (mut waits, mut media) = (0, 0);
+    loop {
+        let caption = format!("Bread {waits}");
+        let post = created(&journey, &account, &body(&journey, "image", &caption)).await;
+        // The second delivery is the one that publishes.
+        let mut slept = false;
+        let mut deliveries = Deliveries {
+            count: 0,
+            outlived: false,
+        };
+        journey.world.clock.advance(SignedDuration::from_secs(1));
+        let end = End {
+            delivery: usize::MAX,
+            waits: 0,
+        };
+        deliveries
+            .hand_over(&journey, Some(end), Trouble::None)
+            .await;
+        journey.world.clock.advance(SignedDuration::from_secs(2));
+        let received = client
+            .receive_message()
+            .queue_url(&resources.post_queue_url)
+            .max_number_of_messages(1)
+            .send()
+            .await
+            .expect("the queue answers");
+        let event = sqs_event(received.messages(), &resources.post_queue_arn);
+        let mut context = Context::default();
+        let deadline = journey.world.clock.milliseconds() + 7_200_000;
+        context.deadline = u64::try_from(deadline).expect("after 1970");
+        let sleeper = sandbox(&journey);
+        let mut task = pin!(sleeper.invoke(&event, context));
+        if held_after(waits, &mut task).await.is_none() {
+            slept = true;
+            journey.advance(SignedDuration::from_mins(61)).await;
+            task.await.expect("an answer").get();
+        }
+        let record = deliveries
+            .until_rest(&journey, &account, &post, None, Trouble::None)
+            .await;
+        let live = journey.world.instagram.published_by(WHO);
+        media += usize::from(record.state == State::Published);
+        assert_eq!(live.len(), media, "{waits}: {record:?}");
+        assert!(
+            matches!(record.state, State::Published | State::Failed),
+            "{waits}: {record:?}"
+        );
+        if !slept {
+            break;
+        }
+        waits += 1;
+        journey.world.clock.advance(SignedDuration::from_mins(10));
+    }
+    assert!(waits > 6, "{waits}");
+    journey.finish().await;
+}
+
+/// A request that dies leaves no post, or one that is published once.
+#[tokio::test]
+async fn d_wherever_the_request_that_takes_a_post_in_ends_there_is_no_post_or_one_that_is_published()
+ {
+    let (journey, account) = with_account().await;
+    journey.world.schedule_audits().await;
+    let (mut waits, mut media) = (0, 0);
+    loop {
+        let body = body(&journey, "image", &format!("Bread {waits}"));
+        let call = HttpCall::post(&format!("/instagram/accounts/{account}/posts"))
+            .as_user(ANN.user, ANN.company, "editor")
+            .json(&body);
+        let event = api_gateway_event(&call, journey.world.now());
+        let api = Function::new(journey.world.cold("publish")).with_routes(publish::routes());
+        let ended = ended_after(waits, api.invoke(&event, Context::default())).await;
+        journey.advance(SignedDuration::from_mins(30)).await;
+        let call = HttpCall::get(&format!("/instagram/accounts/{account}/posts?limit=100"));
+        let call = call.as_user(ANN.user, ANN.company, "viewer");
+        let listed = journey.call(&journey.publish, call).await.json();
+        let posts = listed["posts"].as_array().expect("a list");
+        assert!((media..=media + 1).contains(&posts.len()), "{waits}");
+        assert!(posts.iter().all(|post| post["state"] == "published"));
+        media = posts.len();
+        let live = journey.world.instagram.published_by(WHO);
+        assert_eq!(live.len(), media, "{waits}");
+        let ids = |of: &Value| of["mediaId"].as_str().map(str::to_owned);
+        let mut known: Vec<_> = posts.iter().filter_map(ids).collect();
+        known.sort();
+        known.dedup();
+        assert_eq!(known.len(), media);
+        if ended.is_some() {
+            break;
+        }
+        waits += 1;
+    }
+    assert!(waits > 4 && media > 0, "{waits} waits, {media} media");
+    journey.finish().await;
+}

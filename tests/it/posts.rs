@@ -14,6 +14,11 @@ pub(crate) const WHO: &str = "corner.bakery";
 pub(crate) async fn with_account() -> (Journey, String) {
     let journey = Journey::start().await;
     let account = journey.connected(ANN, WHO).await;
+    // More posts than a day takes, so that none of the tests has to wait for the next one.
+    journey.world.instagram.update_person(WHO, |person| {
+        person.publishing_quota = 10_000;
+        person.container_quota = 10_000;
+    });
     journey.settle().await;
     (journey, account)
 }

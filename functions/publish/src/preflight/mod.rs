@@ -1,6 +1,22 @@
-//! What keeps a post from being published, found before it is.
+//! The preflight: everything that would make Instagram refuse a post, as far as it can be known before Instagram is asked
+//! to make it. One sentence per finding, saying what to change; `docs/preflight.md` shows examples, written by a test.
+//!
+//! What is certain is blocking. What Instagram may see otherwise than we do is a warning: its crawler has its own way
+//! into the net, and a server that fails us now may answer it later.
+
+mod account;
+mod address;
+mod crawl;
+mod jpeg;
+mod media;
+mod mp4;
+mod text;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::account::Account;
@@ -8,12 +24,44 @@ use shared::app::App;
 use shared::aws::AwsError;
 use shared::post::{Content, Finding};
 
-/// Placeholder until the merge.
+/// How long the look at all of a post's media may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// What stands in the way of publishing this on the account at that time (now, without a time), and what may.
+///
+/// # Errors
+/// When AWS does not answer. Instagram's and the media servers' silence is a finding.
 pub(crate) async fn check(
-    _app: &Arc<App>,
-    _account: &Account,
-    _content: &Content,
-    _publish_at: Option<Timestamp>,
+    app: &Arc<App>,
+    account: &Account,
+    content: &Content,
+    publish_at: Option<Timestamp>,
 ) -> Result<Vec<Finding>, AwsError> {
-    Ok(Vec::new())
+    let mut findings = text::findings(content);
+    let trusted = &app.config.publish.trusted_media;
+    let (of_media, of_account) = tokio::join!(
+        media::findings(trusted, content, DEADLINE),
+        account::findings(app, account, content, publish_at),
+    );
+    findings.extend(of_media);
+    findings.extend(of_account?);
+    Ok(findings)
+}
+
+/// The post cannot be published as it is.
+fn blocking(code: &str, member: impl Into<String>, sentence: impl Into<String>) -> Finding {
+    Finding {
+        code: code.to_owned(),
+        member: member.into(),
+        sentence: sentence.into(),
+        is_blocking: true,
+    }
+}
+
+/// The post may fail, or look otherwise than meant.
+fn warning(code: &str, member: impl Into<String>, sentence: impl Into<String>) -> Finding {
+    Finding {
+        is_blocking: false,
+        ..blocking(code, member, sentence)
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The container says most: `PUBLISHED` or not. Then the account's newest media are looked through for one of the post's
 //! kind, time and caption that is no other post's. Only where neither shows the post, and the call has had its time, is it
-//! published once more, from the same container: Instagram makes one media of it at most.
+//! published again, from the same container: Instagram makes one media of it at most.
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::Failure;
@@ -18,7 +18,7 @@ use super::{Closed, Step, become_state};
 use crate::timing;
 
 /// How often the same container is published without a clear answer.
-const MOST_ATTEMPTS: u32 = 2;
+const MOST_ATTEMPTS: u32 = 3;
 /// So often a container that Instagram does not show any more is asked about before it is given up.
 const LOOKS_FOR_A_CONTAINER: u32 = 5;
 /// Instagram's clock and ours may differ by so much.
@@ -255,6 +255,7 @@ fn same_text(ours: Option<&str>, theirs: Option<&str>) -> bool {
 }
 
 async fn live(step: Step, media: Option<Box<PublishedMedia>>) -> Result<(), TaskError> {
+    end_disproved_pause(&step).await?;
     let mut post = step.post.clone();
     become_state(&mut post, State::Published, None)?;
     post.wake_at = Some(step.now + FOLLOWS_AFTER);
@@ -276,6 +277,27 @@ async fn live(step: Step, media: Option<Box<PublishedMedia>>) -> Result<(), Task
             "the post or the media was taken meanwhile"
         );
     }
+    Ok(())
+}
+
+/// A refusal that paused the account's posts was none: this one is live.
+async fn end_disproved_pause(step: &Step) -> Result<(), TaskError> {
+    let attempt = step.post.attempt.as_ref();
+    let Some(refusal) = attempt.and_then(|attempt| attempt.refusal.as_ref()) else {
+        return Ok(());
+    };
+    let (now, account) = (step.app.clock.now(), &step.account.id);
+    step.app
+        .table
+        .update_account(account, now, |record| {
+            let paused = record.publishing_paused.as_ref();
+            let is_disproved = paused.is_some_and(|pause| pause.reason.code == refusal.code);
+            if is_disproved {
+                record.publishing_paused = None;
+            }
+            is_disproved
+        })
+        .await?;
     Ok(())
 }
 

@@ -1,0 +1,130 @@
+//! Whether the account can publish at that time.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::account::{Account, Status};
+use shared::app::App;
+use shared::aws::AwsError;
+use shared::graph::{GraphError, PublishingLimit};
+use shared::post::{Content, Finding};
+use shared::vault::VaultError;
+
+use super::{blocking, warning};
+
+const PUBLISH_SCOPE: &str = "instagram_business_content_publish";
+const COMMENT_SCOPE: &str = "instagram_business_manage_comments";
+/// The window of the quota where Instagram does not say.
+const USUAL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Findings about the account, for a post that is due then.
+///
+/// # Errors
+/// When AWS does not answer.
+pub(super) async fn findings(
+    app: &Arc<App>,
+    account: &Account,
+    content: &Content,
+    publish_at: Option<Timestamp>,
+) -> Result<Vec<Finding>, AwsError> {
+    let now = app.clock.now();
+    let due = publish_at.map_or(now, |time| time.max(now));
+    if !account.is_connected() || account.status_at(now).is_dead() {
+        return Ok(vec![not_connected()]);
+    }
+    let mut found = stored(account, content, now, due);
+    match app.vault.token(account).await {
+        Ok(token) => {
+            let graph = app.graph.for_login(account.login);
+            let ig_user_id = &account.platform_account_id;
+            let limit = graph.publishing_limit(&token, ig_user_id).await;
+            found.extend(quota(limit.map(|answered| answered.value), now, due));
+        }
+        Err(VaultError::Unavailable(error)) => return Err(error),
+        Err(_) => found.push(not_connected()),
+    }
+    Ok(found)
+}
+
+fn not_connected() -> Finding {
+    let sentence = "The account is not connected to Instagram: connect it again.";
+    blocking("account_not_connected", "account", sentence)
+}
+
+/// What the record says.
+fn stored(account: &Account, content: &Content, now: Timestamp, due: Timestamp) -> Vec<Finding> {
+    let member = "account";
+    let mut found = Vec::new();
+    let has = |wanted: &str| account.scopes.iter().any(|scope| scope == wanted);
+    if !has(PUBLISH_SCOPE) {
+        let sentence = "The account was connected without the permission to publish: connect it again, and allow it.";
+        found.push(blocking("publish_not_permitted", member, sentence));
+    }
+    // The post itself can be published without it, and a comment is not worth the post.
+    if content.first_comment().is_some() && !has(COMMENT_SCOPE) {
+        let sentence = "The account was connected without the permission to write comments, so that the post will have no first comment: connect it again, and allow it.";
+        found.push(warning("comment_not_permitted", "firstComment", sentence));
+    }
+    // A limit that ends before the post is due is no matter.
+    if account.status_at(due) == Status::RateLimited {
+        let sentence = "Instagram takes no calls for the account until after that time, so the post may be late: choose a later time.";
+        found.push(warning("account_rate_limited", "publishAt", sentence));
+    }
+    if account.status_at(now) == Status::Error {
+        let sentence = "Something keeps the account from working: its status says what to do.";
+        found.push(warning("account_has_error", member, sentence));
+    }
+    if let Some(pause) = account.publishing_pause_at(due) {
+        let sentence = format!(
+            "Publishing on the account pauses until {}, so the post will be late: {}",
+            pause.until.strftime("%Y-%m-%d %H:%M UTC"),
+            pause.reason.message
+        );
+        found.push(warning("publishing_paused", "publishAt", sentence));
+    }
+    // A token that renews itself in time is no matter.
+    let is_renewed =
+        account.next_refresh_at.is_some() && account.last_token_refresh_error.is_none();
+    if account.token_expires_at.is_some_and(|expiry| expiry <= due) && !is_renewed {
+        let sentence = "The connection to Instagram runs out before that time, and could not be renewed so far: connect the account again before.";
+        found.push(warning("token_runs_out", member, sentence));
+    }
+    found
+}
+
+/// The quota counts the posts of a moving window: what is full now is empty again one window later.
+fn quota(
+    limit: Result<PublishingLimit, GraphError>,
+    now: Timestamp,
+    due: Timestamp,
+) -> Option<Finding> {
+    let limit = match limit {
+        Ok(limit) => limit,
+        Err(error) => {
+            let sentence = format!(
+                "How many posts the account may still publish today could not be found out: {}",
+                error.row().sentence
+            );
+            return Some(warning("quota_not_known", "account", sentence));
+        }
+    };
+    let total = limit.total.filter(|total| limit.used >= *total)?;
+    let window = limit
+        .window_seconds
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .map_or(USUAL_WINDOW, SignedDuration::from_secs);
+    if due == now {
+        let sentence = format!(
+            "The account has published all {total} posts that Instagram takes in {} hours: choose a later time.",
+            window.as_hours()
+        );
+        return Some(blocking("quota_used_up", "publishAt", sentence));
+    }
+    (due.duration_since(now) < window).then(|| {
+        let sentence = format!(
+            "The account has published all {total} posts that Instagram takes in {} hours, and the post is due within them: it may have to wait.",
+            window.as_hours()
+        );
+        warning("quota_used_up", "publishAt", sentence)
+    })
+}
