@@ -5,6 +5,7 @@
     reason = "the helpers of a test fail it by panicking, like the test itself"
 )]
 
+mod cases;
 mod client;
 mod consent;
 mod control;
