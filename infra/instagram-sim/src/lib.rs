@@ -4,10 +4,10 @@
 //! with Instagram Login, all of Meta's hosts on one origin. Faults can be switched on per endpoint and person. It
 //! knows nothing of whoever calls it. `docs/simulator.md` describes it from the outside.
 //!
-//! A call goes this way: `server` reads it and asks `router` what it is, `state` says which faults hit it, the
-//! handler of its area (`authorize`, `exchange`, `profile`, `subscriptions`, `containers`, `publish`, `media`, `comments`, `insights`)
-//! works on the state, and `delivery`
-//! sends the answer or what a fault leaves of it. `control` is the second door, under `/_sim/`.
+//! A call goes this way: `server` reads it and asks `router` what it is, `state` says which faults hit it, the handler
+//! of its area (`authorize`, `exchange`, `profile`, `subscriptions`, `containers`, `publish`, `media`, `comments`,
+//! `insights`) works on the state, and `delivery` sends the answer or what a fault leaves of it. `control` is the
+//! second door, under `/_sim/`.
 
 mod answer;
 mod authorize;
