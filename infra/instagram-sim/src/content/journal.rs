@@ -74,6 +74,8 @@ impl Change {
 
 pub(super) struct Journal {
     file: File,
+    /// How long the file is: whole lines only.
+    length: u64,
     /// Whole lines that are not in the file yet.
     unwritten: Vec<u8>,
 }
@@ -106,6 +108,7 @@ impl Content {
         file.set_len(whole_lines)?;
         content.journal = Some(Journal {
             file,
+            length: whole_lines,
             unwritten: Vec::new(),
         });
         Ok(content)
@@ -120,8 +123,13 @@ impl Content {
             return;
         }
         match journal.file.write_all(&journal.unwritten) {
-            Ok(()) => journal.unwritten.clear(),
+            Ok(()) => {
+                journal.length += journal.unwritten.len() as u64;
+                journal.unwritten.clear();
+            }
             Err(error) => {
+                // A part may have been written, which the next try writes again.
+                let _ = journal.file.set_len(journal.length);
                 let _ = writeln!(
                     io::stderr(),
                     "instagram-sim: cannot write down what was published: {error}"
