@@ -29,6 +29,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 /// The scope that everything needs.
 pub(crate) const BASIC_SCOPE: &str = "instagram_business_basic";
 pub(crate) const PUBLISH_SCOPE: &str = "instagram_business_content_publish";
+pub(crate) const INSIGHTS_SCOPE: &str = "instagram_business_manage_insights";
 pub(crate) const COMMENTS_SCOPE: &str = "instagram_business_manage_comments";
 
 const SCOPES: &[(&str, &str)] = &[
@@ -39,7 +40,7 @@ const SCOPES: &[(&str, &str)] = &[
         "instagram_business_manage_messages",
         "Read and answer messages",
     ),
-    ("instagram_business_manage_insights", "Insights"),
+    (INSIGHTS_SCOPE, "Insights"),
 ];
 
 /// What an app asks for, checked.

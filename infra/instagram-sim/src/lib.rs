@@ -4,10 +4,10 @@
 //! with Instagram Login, all of Meta's hosts on one origin. Faults can be switched on per endpoint and person. It
 //! knows nothing of whoever calls it. `docs/simulator.md` describes it from the outside.
 //!
-//! A call goes this way: `server` reads it and asks `router` what it is, `state` says which faults hit it, the
-//! handler of its area (`authorize`, `exchange`, `profile`, `subscriptions`, `containers`, `publish`, `media`, `comments`)
-//! works on the state, and `delivery`
-//! sends the answer or what a fault leaves of it. `control` is the second door, under `/_sim/`.
+//! A call goes this way: `server` reads it and asks `router` what it is, `state` says which faults hit it, the handler
+//! of its area (`authorize`, `exchange`, `profile`, `subscriptions`, `containers`, `publish`, `media`, `comments`,
+//! `insights`) works on the state, and `delivery` sends the answer or what a fault leaves of it. `control` is the
+//! second door, under `/_sim/`.
 
 mod answer;
 mod authorize;
@@ -24,6 +24,7 @@ mod fault;
 mod fields;
 mod html;
 mod incoming;
+mod insights;
 mod log;
 mod media;
 mod paging;
@@ -80,7 +81,7 @@ pub struct Options {
     /// The apps that exist.
     pub apps: Vec<App>,
     /// Where people, tokens, codes, subscriptions and settings are kept across restarts, and, with `.media` added to
-    /// the name, containers, media and comments. The log and the faults are not kept.
+    /// the name, containers, media, comments and insights. The log and the faults are not kept.
     pub state_file: Option<PathBuf>,
 }
 
@@ -382,6 +383,22 @@ impl InstagramSim {
                 .cloned()
                 .collect()
         })
+    }
+
+    /// Sets figures that the insights of a media show, for example `("reach", 120)`. A figure that was never set is
+    /// left out of the answer, and a story whose `reach` is below 5 shows none.
+    ///
+    /// # Panics
+    ///
+    /// With a sentence, where there is no such media or metric.
+    pub fn set_insights(&self, media_id: &str, figures: &[(&str, u64)]) {
+        let figures = figures
+            .iter()
+            .map(|(metric, figure)| ((*metric).to_owned(), *figure));
+        let set = self
+            .shared
+            .with_state(|state| state.content.set_insights(media_id, figures.collect()));
+        set.unwrap_or_else(|complaint| panic!("instagram-sim: {complaint}"));
     }
 
     /// Every token and code that was ever issued, and the secrets of the apps: what must be found nowhere else.

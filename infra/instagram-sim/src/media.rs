@@ -199,7 +199,10 @@ impl<'a> Reader<'a> {
             "timestamp" => fields::timestamp(media.published_at_ms).into(),
             "username" => self.person.username.as_str().into(),
             "owner" => json!({ "id": self.person.ig_user_id }),
-            "like_count" => 0.into(),
+            "like_count" => {
+                let likes = self.content.insight(&media.id, "likes");
+                likes.unwrap_or_default().into()
+            }
             "comments_count" => self.content.comments_on(&media.id).len().into(),
             "is_comment_enabled" if is_item => Value::Null,
             "is_comment_enabled" => true.into(),

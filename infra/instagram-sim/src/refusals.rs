@@ -1,4 +1,4 @@
-//! What Meta answers to publishing calls that it refuses. Codes and subcodes are those of its table of error codes,
+//! What Meta answers to publishing calls that it refuses: its codes, the simulator's words for a person.
 //! <https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/error-codes>.
 
 use crate::answer::{GraphError, IG_API_EXCEPTION, OAUTH_EXCEPTION};
@@ -57,9 +57,8 @@ pub(crate) fn caption_too_long() -> GraphError {
 }
 
 pub(crate) fn thumb_offset_out_of_range(seconds: u32) -> GraphError {
-    let advice = format!(
-        "Thumbnail offset must be greater than or equal to 0 and less than video duration, i.e. {seconds}"
-    );
+    let advice =
+        format!("The thumbnail offset must lie within the video, which has {seconds} seconds.");
     refusal(
         1,
         2_207_057,
@@ -71,18 +70,18 @@ pub(crate) fn thumb_offset_out_of_range(seconds: u32) -> GraphError {
 
 pub(crate) fn media_not_fetched(address: &str) -> GraphError {
     let message = "Only photo or video can be accepted as media type.";
-    let title = "Media download has failed. The media URI doesn't meet our requirements.";
-    let advice = format!("The media could not be fetched from this URI: {address}");
+    let title = "Media download has failed";
+    let advice = format!("Nothing could be fetched from {address}");
     refusal(9_004, 2_207_052, message, title, advice)
 }
 
 pub(crate) fn download_too_slow() -> GraphError {
-    let advice = "It takes too long to download the media.".to_owned();
+    let advice = "The download of the media took too long.".to_owned();
     refusal(-2, 2_207_003, "Timeout", "Timeout", advice)
 }
 
 pub(crate) fn image_too_large() -> GraphError {
-    let advice = "The image is too large to download. It should be less than 8 MiB.".to_owned();
+    let advice = "The image has more than 8 MiB.".to_owned();
     refusal(
         36_000,
         2_207_004,
@@ -117,7 +116,7 @@ pub(crate) fn aspect_ratio(width: u32, height: u32) -> GraphError {
 }
 
 pub(crate) fn media_not_ready() -> GraphError {
-    let advice = "The media is not ready for publishing, please wait for a moment".to_owned();
+    let advice = "The media is not processed yet. Wait a little.".to_owned();
     refusal(
         9_007,
         2_207_027,
@@ -142,7 +141,7 @@ pub(crate) fn container_gone(container_id: &str) -> GraphError {
 }
 
 pub(crate) fn quota_reached() -> GraphError {
-    let advice = "You reached maximum number of posts that is allowed to be published by Content Publishing API.";
+    let advice = "No more can be published through the API within 24 hours.";
     let message = "Application request limit reached";
     refusal(
         9,
@@ -154,7 +153,7 @@ pub(crate) fn quota_reached() -> GraphError {
 }
 
 pub(crate) fn spam_block() -> GraphError {
-    let advice = "We restrict certain activity to protect our community.".to_owned();
+    let advice = "This activity was restricted.".to_owned();
     let message = "Application request limit reached";
     refusal(4, 2_207_051, message, "action is blocked", advice).with_status(403)
 }

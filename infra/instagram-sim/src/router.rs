@@ -8,7 +8,9 @@
 use crate::answer::{Answer, GraphError, OAUTH_EXCEPTION};
 use crate::content::NodeKind;
 use crate::visit::Visit;
-use crate::{authorize, comments, containers, exchange, media, profile, publish, subscriptions};
+use crate::{
+    authorize, comments, containers, exchange, insights, media, profile, publish, subscriptions,
+};
 
 /// Every area of the simulated API.
 const AREAS: &[&[Endpoint]] = &[
@@ -20,6 +22,7 @@ const AREAS: &[&[Endpoint]] = &[
     publish::ENDPOINTS,
     media::ENDPOINTS,
     comments::ENDPOINTS,
+    insights::ENDPOINTS,
 ];
 
 const OLDEST_VERSION: u32 = 21;

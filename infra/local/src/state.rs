@@ -61,6 +61,8 @@ impl StateFolder {
             self.key_file(),
             self.clock_file(),
             self.instagram(),
+            // What the simulated Instagram keeps beside its state.
+            self.folder.join("instagram.json.media"),
             self.log_file(),
         ] {
             if file.exists() {

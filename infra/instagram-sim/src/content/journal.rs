@@ -1,6 +1,7 @@
 //! The file that carries containers, media and comments across restarts. It is only ever added to, one line for
 //! all that a call changed: writing everything anew with every post would cost more with every post.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,6 +20,9 @@ pub(super) struct Change {
     pub(super) media: Vec<Media>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) comments: Vec<Comment>,
+    /// Figures by media and metric.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) insights: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl Change {
@@ -32,6 +36,13 @@ impl Change {
     pub(super) fn of_comment(comment: Comment) -> Self {
         Self {
             comments: vec![comment],
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_insights(media_id: &str, figures: BTreeMap<String, u64>) -> Self {
+        Self {
+            insights: BTreeMap::from([(media_id.to_owned(), figures)]),
             ..Self::default()
         }
     }
@@ -63,6 +74,8 @@ impl Change {
 
 pub(super) struct Journal {
     file: File,
+    /// How long the file is: whole lines only.
+    length: u64,
     /// Whole lines that are not in the file yet.
     unwritten: Vec<u8>,
 }
@@ -95,6 +108,7 @@ impl Content {
         file.set_len(whole_lines)?;
         content.journal = Some(Journal {
             file,
+            length: whole_lines,
             unwritten: Vec::new(),
         });
         Ok(content)
@@ -109,8 +123,13 @@ impl Content {
             return;
         }
         match journal.file.write_all(&journal.unwritten) {
-            Ok(()) => journal.unwritten.clear(),
+            Ok(()) => {
+                journal.length += journal.unwritten.len() as u64;
+                journal.unwritten.clear();
+            }
             Err(error) => {
+                // A part may have been written, which the next try writes again.
+                let _ = journal.file.set_len(journal.length);
                 let _ = writeln!(
                     io::stderr(),
                     "instagram-sim: cannot write down what was published: {error}"

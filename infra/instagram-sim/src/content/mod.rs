@@ -4,12 +4,13 @@
 mod journal;
 mod node;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::content::journal::{Change, Journal};
 pub use crate::content::node::{
     Comment, Container, ContainerStatus, ContentKind, Media, PostDetails,
 };
+use crate::insights;
 use crate::state::mix;
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
@@ -32,6 +33,8 @@ pub(crate) struct Content {
     comments: HashMap<String, Comment>,
     /// By `ig_user_id`.
     accounts: HashMap<String, AccountContent>,
+    /// Figures by media and metric.
+    insights: HashMap<String, BTreeMap<String, u64>>,
     /// Ids of comments by media, oldest first.
     comments_on: HashMap<String, Vec<String>>,
     /// `None`: nothing is kept across restarts.
@@ -169,6 +172,34 @@ impl Content {
         id
     }
 
+    /// `None`: not known yet.
+    pub(crate) fn insight(&self, media_id: &str, metric: &str) -> Option<u64> {
+        self.insights.get(media_id)?.get(metric).copied()
+    }
+
+    pub(crate) fn insights(&self, media_id: &str) -> BTreeMap<String, u64> {
+        self.insights.get(media_id).cloned().unwrap_or_default()
+    }
+
+    /// Adds figures to those of a media, or replaces them.
+    pub(crate) fn set_insights(
+        &mut self,
+        media_id: &str,
+        figures: BTreeMap<String, u64>,
+    ) -> Result<(), String> {
+        if !self.media.contains_key(media_id) {
+            return Err(format!("there is no media {media_id}"));
+        }
+        if let Some(complaint) = figures
+            .keys()
+            .find_map(|metric| insights::complaint(metric))
+        {
+            return Err(complaint);
+        }
+        self.insert(Change::of_insights(media_id, figures));
+        Ok(())
+    }
+
     fn insert(&mut self, change: Change) {
         if let Some(journal) = &mut self.journal {
             journal.note(&change);
@@ -207,6 +238,9 @@ impl Content {
                 .or_default();
             on_media.push(comment.id.clone());
             self.comments.insert(comment.id.clone(), comment);
+        }
+        for (media_id, figures) in change.insights {
+            self.insights.entry(media_id).or_default().extend(figures);
         }
     }
 

@@ -28,6 +28,10 @@ const CONTROL: &[(&str, &str)] = &[
         "GET /_sim/profiles/{username}",
         "somebody's profile, for a person",
     ),
+    (
+        "PATCH /_sim/insights/{media_id}",
+        "what the insights of a media show",
+    ),
     ("GET /_sim/media/{name}", "sample media"),
     ("GET, POST, DELETE /_sim/faults", "what goes wrong"),
     ("DELETE /_sim/faults/{id}", "end one fault"),

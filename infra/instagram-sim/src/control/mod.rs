@@ -3,6 +3,8 @@
 mod index;
 mod profile_page;
 
+use std::collections::BTreeMap;
+
 use axum::http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,6 +47,9 @@ fn route(shared: &Shared, incoming: &Incoming, segments: &[&str]) -> Outcome {
         }
         ["people", username, "containers"] if method == Method::GET => containers(shared, username),
         ["people", username, "media"] if method == Method::GET => media(shared, username),
+        ["insights", media_id] if method == Method::PATCH => {
+            set_insights(shared, incoming, media_id)
+        }
         ["profiles", username] if method == Method::GET => profile_page::page(shared, username),
         ["faults"] if method == Method::GET => Ok(list_faults(shared)),
         ["faults"] if method == Method::POST => add_fault(shared, incoming),
@@ -65,7 +70,10 @@ fn route(shared: &Shared, incoming: &Incoming, segments: &[&str]) -> Outcome {
         ["settings"] if method == Method::PATCH => change_settings(shared, incoming),
         ["pictures", file] if method == Method::GET => picture(shared, file),
         ["" | "people" | "faults" | "log" | "settings"]
-        | ["people" | "faults" | "pictures" | "profiles" | "media", _]
+        | [
+            "people" | "faults" | "pictures" | "profiles" | "media" | "insights",
+            _,
+        ]
         | ["people", _, "revoke" | "containers" | "media"] => {
             Err((405, format!("{method} does not go with {}", incoming.path)))
         }
@@ -189,6 +197,18 @@ fn media(shared: &Shared, username: &str) -> Outcome {
             200,
             &json!({ "posts": posts, "stories": stories }),
         ))
+    })
+}
+
+fn set_insights(shared: &Shared, incoming: &Incoming, media_id: &str) -> Outcome {
+    let figures: BTreeMap<String, u64> = body(incoming)?;
+    shared.with_state(|state| {
+        if state.content.media(media_id).is_none() {
+            return Err((404, format!("there is no media {media_id}")));
+        }
+        let set = state.content.set_insights(media_id, figures);
+        set.map_err(bad_request)?;
+        Ok(Answer::json(200, &json!(state.content.insights(media_id))))
     })
 }
 

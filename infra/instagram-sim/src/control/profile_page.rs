@@ -3,7 +3,6 @@
 use crate::answer::Answer;
 use crate::content::{Content, ContentKind, Media};
 use crate::control::{Outcome, nobody};
-use crate::fields;
 use crate::html::{self, escape};
 use crate::media::{id_of_shortcode, is_visible, picture_of};
 use crate::server::Shared;
@@ -73,13 +72,21 @@ fn figure(media: &Media, content: &Content) -> String {
     };
     format!(
         "<figure id=\"{}\"><img src=\"/_sim/media/{}\" alt=\"{}\" loading=\"lazy\">\
-         <figcaption>{}<br><small>{kind} · {}{comments}</small></figcaption></figure>",
+         <figcaption>{}<small>{kind} · {}{comments}</small></figcaption></figure>",
         media.id,
         escape(picture_of(first.unwrap_or(media))),
         escape(&media.details.alt_text),
-        escape(&caption),
-        fields::timestamp(media.published_at_ms),
+        match caption.is_empty() {
+            true => String::new(),
+            false => format!("{}<br>", escape(&caption)),
+        },
+        time(media.published_at_ms),
     )
+}
+
+fn time(ms: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// What a permalink leads to: the place of the media on the profile. `None` for a path that is no permalink.

@@ -295,7 +295,7 @@ fn unchunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
     (body, false)
 }
 
-pub(crate) const PUBLISHING_SCOPES: &str = "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_comments";
+pub(crate) const PUBLISHING_SCOPES: &str = "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_comments,instagram_business_manage_insights";
 
 /// An account of the simulator whose token may publish and comment.
 pub(crate) struct Account<'a> {

@@ -5,12 +5,14 @@
     reason = "the helpers of a test fail it by panicking, like the test itself"
 )]
 
+mod cases;
 mod client;
 mod consent;
 mod control;
 mod drafts;
 mod faults;
 mod graph;
+mod insights;
 mod login;
 mod media;
 mod publish;

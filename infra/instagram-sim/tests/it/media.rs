@@ -315,7 +315,7 @@ async fn the_profile_shows_what_was_published_and_permalinks_lead_there() {
     for shown in [
         "&lt;b&gt;Bread&lt;/b&gt;",
         "src=\"/_sim/media/square.jpg\"",
-        "Picture · 2026-09-21T14:14:20+0000 · 1 comment",
+        "Picture · 2026-09-21 14:14 UTC · 1 comment",
         "Story · ",
         "10 posts",
     ] {

@@ -165,6 +165,16 @@ async fn only_the_owner_sees_and_publishes_a_container() {
         .get(&format!("{container}?fields=status_code,colour"))
         .await;
     assert_eq!(unknown.error(), (400, 100, None));
+    // An id that stands in the wrong place is one that is not there.
+    for path in [
+        format!("{container}/media_publish"),
+        format!("{container}/media"),
+    ] {
+        let misplaced = baker.post(&path, &[("creation_id", &container)]).await;
+        assert_eq!(misplaced.error(), (400, 100, Some(33)), "{path}");
+    }
+    let misplaced = baker.get(&format!("{container}/comments")).await;
+    assert_eq!(misplaced.error(), (400, 100, Some(33)));
     assert!(world.sim.published().is_empty());
 }
 

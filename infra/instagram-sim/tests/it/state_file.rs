@@ -81,6 +81,7 @@ async fn what_was_published_survives_a_crash_and_a_torn_line() {
     let picture = baker.picture("Bread\u{1f35e}\n#seven").await;
     let comment = [("message", "First")];
     let comment = id_in(&baker.post(&format!("{picture}/comments"), &comment).await);
+    world.sim.set_insights(&picture, &[("likes", 3)]);
     let waiting = baker.image("waits").await;
     assert_eq!(baker.publish(&waiting).await.error().1, 9_007);
 
@@ -112,6 +113,11 @@ async fn what_was_published_survives_a_crash_and_a_torn_line() {
         ..baker
     };
     after_crash.advance(120);
+    let likes = baker
+        .get(&format!("{picture}?fields=like_count"))
+        .await
+        .json();
+    assert_eq!(likes["like_count"], 3);
     let second = id_in(&baker.publish(&waiting).await);
     assert!(second > picture);
     assert!(baker.image("third").await > waiting);
