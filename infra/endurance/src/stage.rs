@@ -1,10 +1,12 @@
 //! What every command plays on: a world with the functions in it, and the steps that people and callers take.
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use serde_json::Value;
 use shared::account::Account;
 use shared::lambda::Function;
 use shared::table::accounts::AccountFilter;
+use world::delivery::Workers;
 use world::gateway::{HttpCall, Reply};
 use world::resources::QUEUE;
 use world::sqs_event::BATCH_SIZE;
@@ -122,6 +124,15 @@ impl Stage {
             .await
             .iter()
             .sum()
+    }
+
+    /// Turns the clock, while `posts` takes the posts' queue.
+    pub(crate) async fn turn(&self, by: SignedDuration, posts: &Function) {
+        let workers = Workers {
+            accounts: &self.workers[0],
+            posts: Some(posts),
+        };
+        self.world.advance(by, workers).await;
     }
 
     /// The stored records of a company's accounts.

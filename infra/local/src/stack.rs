@@ -166,6 +166,9 @@ impl Stack {
         resources::schedule_audits(&clients, &resources)
             .await
             .map_err(unusable)?;
+        resources::schedule_post_audits(&clients, &resources)
+            .await
+            .map_err(unusable)?;
 
         let settings = Settings {
             resources: &resources,

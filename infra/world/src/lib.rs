@@ -297,13 +297,23 @@ impl World {
             .insert(text.to_owned());
     }
 
-    /// Lets the audits run from now on, as the template does. A test that turns the clock far and needs no audit
+    /// Lets the hourly audit of the accounts run from now on, as the template does. A test that turns the clock far and needs no audit
     /// does without.
     ///
     /// # Panics
     /// When the embedded AWS refuses.
     pub async fn schedule_audits(&self) {
         resources::schedule_audits(&self.clients, &self.resources)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Lets the audit of the posts run from now on, as the template does.
+    ///
+    /// # Panics
+    /// When the embedded AWS refuses.
+    pub async fn schedule_post_audits(&self) {
+        resources::schedule_post_audits(&self.clients, &self.resources)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
     }

@@ -112,7 +112,12 @@ async fn poll_unfinished(step: &mut Step, token: &AccessToken) -> Result<Polled,
     let (now, has_video) = (step.now, step.post.content.has_video());
     let items = step.post.items.iter_mut().enumerate();
     let items = items.map(|(index, item)| (Some(index), item));
-    let containers = items.chain(step.post.container.iter_mut().map(|container| (None, container)));
+    let containers = items.chain(
+        step.post
+            .container
+            .iter_mut()
+            .map(|container| (None, container)),
+    );
     for (item, container) in containers.filter(|(_, container)| !container.is_finished) {
         step.item = item;
         let age = now.duration_since(container.made_at);
