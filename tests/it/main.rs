@@ -21,6 +21,7 @@ mod resources;
 mod routes;
 mod structure;
 mod tasks;
+mod telemetry;
 mod template;
 mod vault;
 mod verdicts;
