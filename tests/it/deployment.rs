@@ -21,7 +21,7 @@ fn behind_the_api() -> BTreeSet<String> {
 }
 
 /// The logical id of the function that a route leads to.
-fn function_of(route: &str) -> String {
+pub(crate) fn function_of(route: &str) -> String {
     let target = text(&TEMPLATE.properties(route)["Target"]);
     let integration = target
         .strip_prefix("integrations/")

@@ -19,6 +19,7 @@ mod refresh_crash;
 mod renewals;
 mod resources;
 mod routes;
+mod security;
 mod structure;
 mod tasks;
 mod telemetry;
