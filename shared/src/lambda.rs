@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::graph::GraphError;
 use crate::http::edge;
+use crate::metrics::{self, FUNCTION, Unit};
 use crate::tasks::{Message, Task};
 use crate::telemetry::{self, Scope};
 use crate::vault::VaultError;
@@ -198,17 +199,28 @@ impl Function {
                 }
             };
             let duration = telemetry::milliseconds_since(start, &self.app.clock);
+            let config = &self.app.config.metrics;
+            let embedded = metrics::embedded(
+                config,
+                &[(
+                    &[
+                        (FUNCTION, &config.function),
+                        ("Task", name),
+                        ("Outcome", outcome),
+                    ],
+                    &[("TaskDuration", Unit::Milliseconds, duration as f64)],
+                )],
+            );
             macro_rules! write_at {
                 ($level:ident) => {
                     tracing::$level!(
+                        target: metrics::TARGET,
                         event = "task",
-                        task = name,
                         account,
-                        outcome,
                         cause = cause.as_str(),
-                        durationMs = duration,
                         awsCalls = scope.aws_calls(),
                         graphCalls = scope.graph_calls(),
+                        embedded,
                     )
                 };
             }

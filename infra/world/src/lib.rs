@@ -203,6 +203,7 @@ impl World {
             ("INSTAGRAM_GRAPH_URL", &instagram),
             ("VAULT_PAGE_SIZE", &self.options.page_size.to_string()),
             ("LOG_LEVEL", "debug"),
+            ("AWS_LAMBDA_FUNCTION_NAME", function),
         ] {
             variables.insert(name.to_owned(), value.to_owned());
         }
