@@ -85,7 +85,9 @@ impl Publishing {
             2 => {
                 json!({"kind": "carousel", "items": [{"imageUrl": image}, {"imageUrl": image}], "caption": caption})
             }
-            _ => json!({"kind": "image", "imageUrl": image, "caption": caption, "firstComment": "First"}),
+            _ => {
+                json!({"kind": "image", "imageUrl": image, "caption": caption, "firstComment": "First"})
+            }
         };
         if let Some(at) = publish_at {
             body["publishAt"] = at.to_string().into();
@@ -140,7 +142,9 @@ pub(crate) async fn run(options: &PostsOptions) -> Result<bool, String> {
         (CREATE, FaultKind::ProcessingFails(2_207_026), FAILED),
     ] {
         let fault = Fault::new(kind).at(endpoint);
-        world.instagram.add_fault(fault.with_probability(probability));
+        world
+            .instagram
+            .add_fault(fault.with_probability(probability));
     }
     world.aws.add_fault(AwsFault {
         probability: REPEATED,
@@ -190,9 +194,7 @@ async fn report(publishing: &Publishing, expected: usize) -> Result<bool, String
         untrue += usize::from(post.state == State::Failed && media > 0);
         let is_explained = match post.state {
             State::Published => post.media_id.is_some(),
-            State::Failed | State::Unknown => {
-                post.wake_at.is_none() && post.state_reason.is_some()
-            }
+            State::Failed | State::Unknown => post.wake_at.is_none() && post.state_reason.is_some(),
             _ => false,
         };
         unsettled += usize::from(!is_explained);
@@ -259,12 +261,20 @@ pub(crate) async fn late(options: &LateOptions) -> Result<bool, String> {
             .collect();
         late.sort_unstable();
         if late.len() < options.posts {
-            return Err(format!("only {} of {} were published", late.len(), options.posts));
+            return Err(format!(
+                "only {} of {} were published",
+                late.len(),
+                options.posts
+            ));
         }
         let at = |share: f64| late[((late.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
         say(&format!(
             "| {} | {} | {:.2} s | {:.2} s | {:.2} s |",
-            if ahead { "made ahead" } else { "made at the time" },
+            if ahead {
+                "made ahead"
+            } else {
+                "made at the time"
+            },
             late.len(),
             at(0.5),
             at(0.99),

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::State;
 
 fn diagram() -> String {
-    let mut text = "```mermaid\nstateDiagram-v2\n    [*] --> draft\n    [*] --> scheduled\n".to_owned();
+    let mut text =
+        "```mermaid\nstateDiagram-v2\n    [*] --> draft\n    [*] --> scheduled\n".to_owned();
     for state in State::ALL {
         for next in state.next() {
             writeln!(text, "    {} --> {}", state.as_str(), next.as_str()).unwrap();
@@ -36,6 +37,8 @@ fn docs_publishing_md_says_what_the_states_say() {
     let written = std::fs::read_to_string(path).unwrap_or_default();
     if written != document {
         let _ = std::fs::write(path, document);
-        panic!("docs/publishing.md differed from the states and was written anew: look at it and commit it");
+        panic!(
+            "docs/publishing.md differed from the states and was written anew: look at it and commit it"
+        );
     }
 }

@@ -35,6 +35,7 @@ pub(crate) async fn audit(app: &Arc<App>) -> Result<(), TaskError> {
             app.post_queue.send(task).await?;
         }
     }
-    metrics::put(&[], &[("PostsOverdue", Unit::Count, overdue as f64)]);
+    let values = [("PostsOverdue", Unit::Count, overdue as f64)];
+    metrics::put(&app.config.metrics, &[], &values);
     Ok(())
 }
