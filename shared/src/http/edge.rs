@@ -11,9 +11,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::idempotency::honor_idempotency_key;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+use super::idempotency::{self, honor_idempotency_key};
 use super::problem::{Problem, Refusal};
 use crate::app::App;
+use crate::openapi::Described;
 use crate::telemetry::{self, Scope};
 
 /// The header that ties a caller's request to our log lines.
@@ -61,12 +65,7 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
             .get::<MatchedPath>()
             .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
         let mut response = if request.uri().to_string().len() > LONGEST_ADDRESS {
-            Problem::new(
-                StatusCode::URI_TOO_LONG,
-                "address_too_long",
-                "The address is too long.",
-            )
-            .into_response()
+            address_too_long().into_response()
         } else {
             AssertUnwindSafe(next.run(request))
                 .catch_unwind()
@@ -97,12 +96,40 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
 /// A panic is our fault, and costs the sandbox nothing: the next request finds it as it was.
 fn panicked() -> Response {
     telemetry::note_cause("panicked".to_owned());
+    internal_error().into_response()
+}
+
+fn internal_error() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal_error",
         "Something went wrong here. If it stays, tell the operator the correlation id.",
     )
-    .into_response()
+}
+
+fn address_too_long() -> Problem {
+    Problem::new(
+        StatusCode::URI_TOO_LONG,
+        "address_too_long",
+        "The address is too long.",
+    )
+}
+
+/// What the edge adds to every operation, and what `Idempotency-Key` adds to a caller's POST.
+pub(crate) fn describe(described: &mut Described) {
+    described.refuse([address_too_long(), internal_error()]);
+    let correlation_id = ParameterBuilder::new()
+        .name(CORRELATION_ID)
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "8 to 64 letters, digits, `-`, `_` and `.`: comes back. In place of anything else comes a new one.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .example(Some("an-id-of-yours-0001".into()));
+    described.take(correlation_id);
+    if described.needs_jwt && described.method == "post" {
+        idempotency::describe(described);
+    }
 }
 
 fn set_headers(response: &mut Response, correlation_id: &str) {

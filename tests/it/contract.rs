@@ -1,0 +1,1 @@
+//! What is really answered, compared with `docs/openapi.json`.
