@@ -66,6 +66,15 @@ impl Document {
             clean_parameter(parameter);
         }
         operation["responses"] = self.answers(&operation["responses"], described.needs_jwt);
+        if described.method == "patch" {
+            // A change of nothing is refused.
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let name = body
+                .as_str()
+                .and_then(|name| name.rsplit('/').next())
+                .expect("a type");
+            self.schemas[name]["minProperties"] = json!(1);
+        }
         let path = self.paths.entry(described.path).or_default();
         let former = path.insert(described.method, operation);
         assert!(former.is_none(), "an operation stands twice");
@@ -106,57 +115,64 @@ impl Document {
 
     fn refuse(&mut self, status: &str, refusals: &[Refusal], needs_jwt: bool, answer: &mut Value) {
         let number: u16 = status.parse().expect("a status");
-        let mut description = answer["description"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let (mut codes, mut examples) = (Vec::new(), Map::new());
-        for refusal in refusals {
-            let Refusal {
-                code,
-                sentence,
-                is_page,
-            } = refusal;
-            let _ = write!(description, "\n- `{code}`: {sentence}");
+        let title = http::StatusCode::from_u16(number)
+            .expect("a status")
+            .canonical_reason();
+        let (mut of_pages, mut of_problems) = (Map::new(), Map::new());
+        for Refusal {
+            code,
+            sentence,
+            is_page,
+        } in refusals
+        {
             let name = format!("{status}_{code}");
-            let title = http::StatusCode::from_u16(number)
-                .expect("a status")
-                .canonical_reason();
             let example = json!({"summary": sentence, "value": {
                 "type": "about:blank", "title": title, "status": number, "detail": sentence, "code": code,
                 "correlationId": "935291a4-3c78-4e2d-9e43-e2cf3d988779",
             }});
+            let examples = if *is_page {
+                &mut of_pages
+            } else {
+                &mut of_problems
+            };
+            examples.insert(
+                code.clone(),
+                json!({"$ref": format!("#/components/examples/{name}")}),
+            );
             let former = self.refusals.insert(name.clone(), example.clone());
             assert!(
                 former.is_none_or(|former| former == example),
                 "{name} has two sentences"
             );
-            if !is_page {
-                codes.push(code);
-                examples.insert(
-                    code.clone(),
-                    json!({"$ref": format!("#/components/examples/{name}")}),
-                );
-            }
         }
-        if refusals.iter().any(|refusal| refusal.is_page) {
-            answer["content"]["text/html"] =
-                json!({"schema": {"type": "string"}, "example": "<!doctype html>…"});
+        let mut description = answer["description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if !refusals.is_empty() {
+            let codes: Vec<String> = refusals
+                .iter()
+                .map(|refusal| format!("`{}`", refusal.code))
+                .collect();
+            let _ = write!(description, "\n\nRefused: {}.", codes.join(", "));
         }
-        if !codes.is_empty() {
+        if !of_pages.is_empty() {
+            answer["content"]["text/html"] = json!({
+                "schema": {"type": "string"}, "example": "<!doctype html>…", "x-refusals": of_pages,
+            });
+        }
+        if !of_problems.is_empty() {
+            let codes: Vec<&String> = of_problems.keys().collect();
             answer["content"]["application/problem+json"] = json!({
                 "schema": {"allOf": [
                     {"$ref": "#/components/schemas/Problem"},
                     {"type": "object", "properties": {"status": {"const": number}, "code": {"enum": codes}}},
                 ]},
-                "examples": examples,
+                "examples": of_problems,
             });
         }
         if needs_jwt && matches!(number, 401 | 429) {
-            let _ = write!(
-                description,
-                "\n- `message` in place of a `code`: refused by API Gateway."
-            );
+            description.push_str("\n\nWith `message` in place of `code`: refused by API Gateway.");
             answer["content"]["application/json"] = json!({
                 "schema": {"$ref": "#/components/schemas/GatewayRefusal"},
                 "example": {"message": if number == 401 { "Unauthorized" } else { "Too Many Requests" }},
@@ -240,8 +256,8 @@ impl Document {
             operation["responses"].take(),
         );
         contents.extend(
-            body["content"]
-                .as_object_mut()
+            body.get_mut("content")
+                .and_then(Value::as_object_mut)
                 .into_iter()
                 .flat_map(|content| content.values_mut()),
         );

@@ -13,6 +13,8 @@ use world::World;
 use world::browser::Browser;
 use world::gateway::{HttpCall, Reply};
 
+use crate::contract;
+
 /// Whose record an id names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Record {
@@ -148,6 +150,7 @@ impl Api {
             .send(&self.stack.api_url, &call)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
+        contract::check(&call, &reply);
         let secrets = self
             .stack
             .instagram()

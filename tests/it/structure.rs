@@ -131,6 +131,18 @@ pub(crate) fn production_code() -> impl Iterator<Item = (&'static str, String)> 
     })
 }
 
+/// Whether a test's file names this text.
+pub(crate) fn is_named_by_a_test(text: &str) -> bool {
+    let is_test = |file: &&Source| {
+        file.is_rust() && !file.is_production() && file.path != "tests/it/contract.rs"
+    };
+    let text = format!("\"{text}\"");
+    FILES
+        .iter()
+        .filter(is_test)
+        .any(|file| file.text.contains(&text))
+}
+
 /// The text of a file of the project.
 pub(crate) fn file(path: &str) -> &'static str {
     let found = FILES.iter().find(|file| file.path == path);

@@ -83,14 +83,16 @@ pub(crate) async fn check_account_status(
 shared::refusals!(
     /// Why Instagram cannot be asked with the account's token.
     pub(crate) TokenRefusals: [
-        Problem::account_not_connected(),
         Problem::token_missing(),
         Problem::token_unavailable(),
     ]
 );
 shared::refusals!(
-    /// What Instagram says where it does not answer with a profile.
-    pub(crate) ProfileRefusals: of_instagram(&[Endpoint::Profile]).into_iter().map(Problem::from)
+    /// Why there is no profile.
+    pub(crate) ProfileRefusals: of_instagram(&[Endpoint::Profile])
+        .into_iter()
+        .map(Problem::from)
+        .chain([Problem::account_not_connected()])
 );
 
 impl CheckedStatus {

@@ -35,7 +35,7 @@ shared::routes! {
 /// popup after it has told its opener. A person who declined at Instagram gets an ordinary page with `access_denied`.
 #[utoipa::path(get, path = "/instagram/callback", params(
     ("code" = Option<String>, Query, description = "Instagram's code, where the person agreed."),
-    ("state" = Option<String>, Query, description = "The login's state."),
+    ("state" = String, Query, description = "The login's state."),
     ("error" = Option<String>, Query, description = "Instagram's error, where the person declined.",
         example = "access_denied"),
 ), responses(

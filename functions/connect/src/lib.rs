@@ -32,9 +32,9 @@ shared::routes! {
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Parameters {
-    /// Which of Meta's logins; `facebook` is not built yet, and answers 400.
+    /// Which of Meta's logins.
     #[serde(default)]
-    #[param(required = false, inline, example = "instagram")]
+    #[param(required = false, schema_with = built_logins, example = "instagram")]
     login: LoginKind,
     /// A part of the configured scopes, separated by commas; all of them where it is absent.
     #[param(value_type = String, required = false, example = "instagram_business_basic")]
@@ -57,13 +57,21 @@ shared::refusals!(
     ]
 );
 
+/// The login `facebook` is not built yet, and answers 400.
+fn built_logins() -> utoipa::openapi::Object {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .enum_values(Some([LoginKind::Instagram.name()]))
+        .build()
+}
+
 /// A login that was begun.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BegunLogin {
     /// The consent window's address.
     #[schema(
-        example = "https://www.instagram.com/oauth/authorize?client_id=100200300400500&state=…"
+        example = "https://instagram.example.com/oauth/authorize?client_id=100200300400500&state=…"
     )]
     url: String,
     /// What Instagram hands back to the callback.

@@ -33,20 +33,8 @@ pub fn edge(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
             app.clone(),
             honor_idempotency_key,
         ))
-        .fallback(|| async {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "route_not_found",
-                "There is no such route.",
-            )
-        })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This route does not take this method.",
-            )
-        })
+        .fallback(async || route_not_found())
+        .method_not_allowed_fallback(async || method_not_allowed())
         .layer(middleware::from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
@@ -99,6 +87,22 @@ fn panicked() -> Response {
     internal_error().into_response()
 }
 
+fn route_not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "route_not_found",
+        "There is no such route.",
+    )
+}
+
+fn method_not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "This route does not take this method.",
+    )
+}
+
 fn internal_error() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -118,6 +122,10 @@ fn address_too_long() -> Problem {
 /// What the edge adds to every operation, and what `Idempotency-Key` adds to a caller's POST.
 pub(crate) fn describe(described: &mut Described) {
     described.refuse([address_too_long(), internal_error()]);
+    if described.path.contains('{') {
+        // API Gateway decodes the path before it hands it on: an id with `%2F`, `%3F` or `%23` leads elsewhere.
+        described.refuse([route_not_found(), method_not_allowed()]);
+    }
     let correlation_id = ParameterBuilder::new()
         .name(CORRELATION_ID)
         .parameter_in(ParameterIn::Header)

@@ -40,7 +40,9 @@ pub async fn honor_idempotency_key(
     let key = key
         .to_str()
         .ok()
-        .filter(|key| (1..=255).contains(&key.len()))
+        .filter(|key| {
+            (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        })
         .ok_or_else(invalid_key)?
         .to_owned();
     let (mut parts, body) = request.into_parts();
@@ -94,7 +96,7 @@ pub async fn honor_idempotency_key(
 fn invalid_key() -> Problem {
     Problem::bad_request(
         "invalid_idempotency_key",
-        "`Idempotency-Key` must have 1 to 255 ASCII characters.",
+        "`Idempotency-Key` must have 1 to 255 visible ASCII characters, and no space.",
     )
 }
 
