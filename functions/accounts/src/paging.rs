@@ -2,7 +2,7 @@
 
 use shared::app::App;
 use shared::http::Problem;
-use shared::http::cursor::List;
+use shared::http::cursor::{List, invalid_cursor};
 
 const USUAL_LIMIT: usize = 25;
 const LARGEST_LIMIT: u32 = 100;
@@ -25,13 +25,20 @@ pub(crate) fn limit(given: Option<&str>) -> Result<usize, Problem> {
     };
     whole_number(given, LARGEST_LIMIT)
         .and_then(|limit| usize::try_from(limit).ok())
-        .ok_or_else(|| {
-            Problem::bad_request(
-                "invalid_limit",
-                format!("`limit` must be a whole number from 1 to {LARGEST_LIMIT}."),
-            )
-        })
+        .ok_or_else(invalid_limit)
 }
+
+fn invalid_limit() -> Problem {
+    Problem::bad_request(
+        "invalid_limit",
+        format!("`limit` must be a whole number from 1 to {LARGEST_LIMIT}."),
+    )
+}
+
+shared::refusals!(
+    /// What the page of a list is refused for.
+    pub(crate) PageRefusals: [invalid_limit(), invalid_cursor()]
+);
 
 /// Where a cursor says that the list goes on.
 pub(crate) async fn position(
