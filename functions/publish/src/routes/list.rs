@@ -192,7 +192,7 @@ fn invalid_state() -> Problem {
         .map(|state| format!("`{}`", state.as_str()))
         .collect();
     Problem::bad_request(
-        "invalid_state",
+        "invalid_post_state",
         format!("`state` must be one of {}.", words.join(", ")),
     )
 }
