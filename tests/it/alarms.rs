@@ -63,6 +63,16 @@ fn everything_that_can_go_wrong_has_an_alarm() {
             "ApproximateAgeOfOldestMessage",
             "AccountQueue.QueueName",
         ),
+        of(
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            "PostDeadLetters.QueueName",
+        ),
+        of(
+            "AWS/SQS",
+            "ApproximateAgeOfOldestMessage",
+            "PostQueue.QueueName",
+        ),
         of("AWS/ApiGateway", "5xx", "Api"),
     ]);
     for function in deployed().keys() {
@@ -77,6 +87,7 @@ fn everything_that_can_go_wrong_has_an_alarm() {
         "PagesFailed",
         "AuditMended",
         "AppUsage",
+        "PostsOverdue",
     ] {
         expected.insert(of(&namespace(), metric, ""));
     }

@@ -6,12 +6,13 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use jsonschema::Validator;
 use local::routes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::graph::ErrorKind;
 use world::gateway::{HttpCall, Reply};
 
 use crate::journey::{ANN, BOB, Journey, code_on_page};
 use crate::openapi::document;
+use crate::posts;
 use crate::structure;
 use crate::walk::RECORDED;
 
@@ -224,10 +225,29 @@ const WITH_A_STORY: &[&str] = &[
     "service_unavailable",
     "token_unavailable",
     "wrong_account",
+    "caption_not_supported",
+    "invalid_name",
+    "invalid_placeholder",
+    "invalid_post_state",
+    "invalid_text",
+    "invalid_time",
+    "not_supported_by_platform",
+    "post_not_changeable",
+    "post_not_failed",
+    "post_not_found",
+    "post_refused",
+    "publish_at_past",
+    "publish_at_too_far",
+    "template_not_found",
+    "template_value_missing",
+    "template_value_unknown",
+    "too_many_posts",
 ];
 
 /// Refusals that only a race or a vault in trouble brings about, and that no journey has met.
 const BY_ACCIDENT: &[&str] = &[
+    "changed_meanwhile",
+    "too_many_templates",
     "login_interrupted",
     "refresh_in_progress",
     "request_in_flight",
@@ -239,6 +259,8 @@ struct Probe {
     journey: Journey,
     own: String,
     others: String,
+    post: String,
+    template: String,
 }
 
 impl Probe {
@@ -246,6 +268,7 @@ impl Probe {
         let function = match operation["tags"][0].as_str().expect("a tag") {
             "connect" => &self.journey.connect,
             "callback" => &self.journey.callback,
+            "publish" => &self.journey.publish,
             "refresh" => &self.journey.worker,
             _ => &self.journey.accounts,
         };
@@ -256,10 +279,16 @@ impl Probe {
         self.journey.call(function, call).await;
     }
 
+    fn path(&self, path: &str, id: &str) -> String {
+        path.replace("{id}", id)
+            .replace("{postId}", &self.post)
+            .replace("{templateId}", &self.template)
+    }
+
     async fn probe(&self, name: &str, operation: &Value) {
         let (method, path) = name.split_once(' ').expect("method and path");
         let to = |id: &str, query: &str| {
-            let target = format!("{}{query}", path.replace("{id}", id));
+            let target = format!("{}{query}", self.path(path, id));
             HttpCall::new(method, &target).header("content-type", "application/json")
         };
         let admin = Some("admin");
@@ -306,7 +335,7 @@ impl Probe {
             }
             self.send(operation, to(&self.own, "").body(vec![b' '; 70_000]), admin)
                 .await;
-            let call = HttpCall::new(method, &path.replace("{id}", &self.own)).body("a=b");
+            let call = HttpCall::new(method, &self.path(path, &self.own)).body("a=b");
             self.send(operation, call, admin).await;
         }
     }
@@ -318,10 +347,18 @@ async fn probed() -> BTreeSet<Refused> {
     let journey = Journey::start().await;
     let own = journey.connected(ANN, "corner.bakery").await;
     let others = journey.connected(BOB, "city.museum").await;
+    let draft = json!({"kind": "story", "imageUrl": "https://media.example/a.jpg", "draft": true});
+    let post = posts::created(&journey, &own, &draft).await;
+    let template = json!({"name": "New", "text": "New: {{what}}"});
+    let call = HttpCall::post("/templates").json(&template);
+    let template = posts::ask(&journey, call).await.json();
+    let template = template["id"].as_str().expect("an id").to_owned();
     let probe = Probe {
         journey,
         own,
         others,
+        post,
+        template,
     };
     let ends =
         |(name, _): &(String, _)| name.starts_with("DELETE") || name.ends_with("/disconnect");

@@ -233,11 +233,25 @@ fn the_worker_takes_the_queue_as_the_tests_do_and_no_message_comes_back_while_it
         };
         assert_eq!(event["Type"], "SQS");
         let event = &event["Properties"];
+        // A post is due at its second: its task does not wait for others of a batch.
+        let (queue, batch) = match worker.program.as_str() {
+            "publish" => ("PostQueue", 1),
+            _ => ("AccountQueue", BATCH_SIZE),
+        };
         assert_eq!(
             event["Queue"],
-            "arn:aws:sqs:us-east-1:000000000000:accounts"
+            format!(
+                "arn:aws:sqs:us-east-1:000000000000:{}",
+                if queue == "PostQueue" {
+                    "posts"
+                } else {
+                    "accounts"
+                }
+            ),
+            "{}",
+            worker.name
         );
-        assert_eq!(event["BatchSize"], BATCH_SIZE);
+        assert_eq!(event["BatchSize"], batch);
         assert_eq!(
             event["FunctionResponseTypes"],
             json!(["ReportBatchItemFailures"])
@@ -249,7 +263,7 @@ fn the_worker_takes_the_queue_as_the_tests_do_and_no_message_comes_back_while_it
         );
         let timeout = worker.properties["Timeout"].as_i64().expect("a timeout");
         assert_eq!(timeout, WORKER_TIMEOUT_SECONDS);
-        let visibility = TEMPLATE.properties("AccountQueue")["VisibilityTimeout"].as_i64();
+        let visibility = TEMPLATE.properties(queue)["VisibilityTimeout"].as_i64();
         assert_eq!(visibility, Some(6 * timeout));
         assert_eq!(visibility, Some(VISIBILITY_SECONDS));
     }

@@ -15,7 +15,6 @@ mod login;
 mod openapi;
 mod policy;
 mod post_crash;
-mod post_soak;
 mod posts;
 mod queue;
 mod races;

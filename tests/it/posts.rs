@@ -162,3 +162,282 @@ async fn d_a_post_that_instagram_refuses_fails_with_the_reason_and_a_retry_publi
     assert_eq!(journey.world.instagram.published_by(WHO).len(), 1);
     journey.finish().await;
 }
+
+#[tokio::test]
+async fn what_a_post_is_refused_for_is_told_by_code() {
+    let (journey, account) = with_account().await;
+    let target = format!("/instagram/accounts/{account}/posts");
+    let image = body(&journey, "image", "Bread");
+    let with = |name: &str, value: Value| {
+        let mut body = image.clone();
+        body[name] = value;
+        body
+    };
+    let template =
+        HttpCall::post("/templates").json(&json!({"name": "New", "text": "New: {{what}}"}));
+    let template = ask(&journey, template).await.json();
+    let template = template["id"].as_str().expect("an id");
+    let mut story = body(&journey, "story", "");
+    story["templateId"] = template.into();
+    story["values"] = json!({"what": "bread"});
+    let captionless = |values: Value| {
+        let mut body = json!({"kind": "image", "imageUrl": image["imageUrl"]});
+        body["templateId"] = template.into();
+        body["values"] = values;
+        body
+    };
+    let far = journey.world.now() + SignedDuration::from_hours(76 * 24);
+    let unknown = "00000000-0000-4000-8000-00000000beef";
+    for (body, code) in [
+        (
+            with("publishAt", "2020-01-01T00:00:00Z".into()),
+            "publish_at_past",
+        ),
+        (
+            with("publishAt", far.to_string().into()),
+            "publish_at_too_far",
+        ),
+        (
+            with("imageUrl", "https://10.0.0.1/a.jpg".into()),
+            "post_refused",
+        ),
+        (with("caption", "x".repeat(2_201).into()), "post_refused"),
+        (story, "caption_not_supported"),
+        (captionless(json!({})), "template_value_missing"),
+        (
+            captionless(json!({"what": "a", "who": "b"})),
+            "template_value_unknown",
+        ),
+        (with("audioName", "no".into()), "invalid_body"),
+        (with("publishAt", "tomorrow".into()), "invalid_body"),
+    ] {
+        for route in [&target, &format!("{target}/preflight")] {
+            let reply = ask(&journey, HttpCall::post(route).json(&body)).await;
+            let is_told = reply.json()["code"] == code;
+            let is_a_finding = route.ends_with("preflight") && code == "post_refused";
+            assert!(is_told || is_a_finding, "{code}: {}", reply.text());
+        }
+        let bulk = json!({"posts": [body, image]});
+        let reply = ask(
+            &journey,
+            HttpCall::post(&format!("{target}/bulk")).json(&bulk),
+        )
+        .await;
+        let results = &reply.json()["results"];
+        assert_eq!(results[0]["code"], code, "{results}");
+        assert_eq!(results[1]["status"], 201, "{results}");
+    }
+    journey.advance(MINUTE * 5).await;
+    let published = created(&journey, &account, &image).await;
+    journey.advance(MINUTE).await;
+    let post = format!("{target}/{published}");
+    let patch = |target: &str, body: Value| HttpCall::patch(target).json(&body);
+    for (call, code) in [
+        (HttpCall::delete(&post), "not_supported_by_platform"),
+        (
+            patch(&post, json!({"caption": "Other"})),
+            "post_not_changeable",
+        ),
+        (HttpCall::post(&format!("{post}/retry")), "post_not_failed"),
+        (
+            HttpCall::get(&format!("{target}/{unknown}")),
+            "post_not_found",
+        ),
+        (
+            HttpCall::get(&format!("{target}?state=live")),
+            "invalid_post_state",
+        ),
+        (
+            HttpCall::get(&format!("{target}?from=today")),
+            "invalid_time",
+        ),
+        (
+            HttpCall::post(&format!("{target}/bulk")).json(&json!({"posts": []})),
+            "too_many_posts",
+        ),
+        (
+            HttpCall::get(&format!("/templates/{unknown}")),
+            "template_not_found",
+        ),
+        (
+            patch(&format!("/templates/{template}"), json!({"name": " "})),
+            "invalid_name",
+        ),
+        (
+            patch(&format!("/templates/{template}"), json!({"text": ""})),
+            "invalid_text",
+        ),
+        (
+            patch(&format!("/templates/{template}"), json!({"text": "{{"})),
+            "invalid_placeholder",
+        ),
+    ] {
+        let reply = ask(&journey, call).await;
+        assert_eq!(reply.json()["code"], code, "{}", reply.text());
+    }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_post_is_changed_and_called_off_until_it_is_published() {
+    let (journey, account) = with_account().await;
+    let target = format!("/instagram/accounts/{account}/posts");
+    let mut body = body(&journey, "image", "Bread");
+    body["draft"] = true.into();
+    let post = created(&journey, &account, &body).await;
+    assert_eq!(shown(&journey, &account, &post).await["state"], "draft");
+    journey.advance(MINUTE * 60).await;
+    let change = json!({"draft": false, "publishAt": journey.world.now() + MINUTE * 120, "caption": "Rolls", "altText": "A roll"});
+    let call = HttpCall::patch(&format!("{target}/{post}")).json(&change);
+    let changed = ask(&journey, call).await.json();
+    assert_eq!(
+        (&changed["state"], &changed["caption"]),
+        (&"scheduled".into(), &"Rolls".into())
+    );
+    journey.advance(MINUTE * 5).await;
+    assert_eq!(shown(&journey, &account, &post).await["state"], "ready");
+    // Another caption needs another container; another time does not.
+    let made = journey.world.instagram.containers_of(WHO).len();
+    let call = HttpCall::patch(&format!("{target}/{post}")).json(&json!({"caption": null}));
+    assert_eq!(ask(&journey, call).await.json()["state"], "scheduled");
+    journey.advance(MINUTE * 5).await;
+    let later = json!({"publishAt": journey.world.now() + MINUTE * 180});
+    let call = HttpCall::patch(&format!("{target}/{post}")).json(&later);
+    assert_eq!(ask(&journey, call).await.json()["state"], "ready");
+    assert_eq!(journey.world.instagram.containers_of(WHO).len(), made + 1);
+
+    let copy = ask(
+        &journey,
+        HttpCall::post(&format!("{target}/{post}/duplicate")),
+    )
+    .await
+    .json();
+    assert_eq!(copy["state"], "draft");
+    let canceled = ask(&journey, HttpCall::delete(&format!("{target}/{post}")))
+        .await
+        .json();
+    assert_eq!(canceled["state"], "canceled");
+    journey.advance(MINUTE * 300).await;
+    assert_eq!(shown(&journey, &account, &post).await["state"], "canceled");
+    assert_eq!(journey.world.instagram.published_by(WHO).len(), 0);
+    journey.finish().await;
+}
+
+/// The account of a planned post must be connected again: the post waits, says why, and is published once it can be.
+#[tokio::test]
+async fn d13_d14_a_post_waits_for_its_account_for_an_hour_and_then_says_so() {
+    let (journey, account) = with_account().await;
+    let mut planned = body(&journey, "image", "Bread");
+    planned["publishAt"] = (journey.world.now() + MINUTE * 60).to_string().into();
+    let first = created(&journey, &account, &planned).await;
+    planned["caption"] = "Rolls".into();
+    planned["publishAt"] = (journey.world.now() + MINUTE * 180).to_string().into();
+    let second = created(&journey, &account, &planned).await;
+    journey.advance(MINUTE * 10).await;
+    let call = HttpCall::post(&format!("/instagram/accounts/{account}/disconnect")).as_user(
+        ANN.user,
+        ANN.company,
+        "editor",
+    );
+    assert_eq!(journey.call(&journey.accounts, call).await.status, 200);
+    journey.advance(MINUTE * 55).await;
+    let waiting = shown(&journey, &account, &first).await;
+    assert_eq!(waiting["state"], "ready", "{waiting}");
+    assert_eq!(waiting["waiting"]["code"], "disconnected_by_user");
+    journey.advance(MINUTE * 60).await;
+    let failed = shown(&journey, &account, &first).await;
+    assert_eq!(failed["stateReason"]["code"], "overdue", "{failed}");
+    assert_eq!(journey.connected(ANN, WHO).await, account);
+    journey.advance(MINUTE * 90).await;
+    let published = shown(&journey, &account, &second).await;
+    assert_eq!(published["state"], "published", "{published}");
+    assert_eq!(journey.world.instagram.published_by(WHO).len(), 1);
+    journey.finish().await;
+}
+
+/// Instagram's reads are down, as from May 2026 on, and publishing works: the post is published, once.
+#[tokio::test]
+async fn d08_containers_that_cannot_be_read_are_published_all_the_same() {
+    let (journey, account) = with_account().await;
+    journey
+        .world
+        .instagram
+        .add_fault(Fault::new(FaultKind::ReadOutage));
+    let post = created(&journey, &account, &body(&journey, "image", "Bread")).await;
+    journey.advance(MINUTE * 10).await;
+    let published = shown(&journey, &account, &post).await;
+    assert_eq!(published["state"], "published", "{published}");
+    journey.world.instagram.clear_faults();
+    journey.advance(MINUTE * 120).await;
+    assert_eq!(journey.world.instagram.published_by(WHO).len(), 1);
+    journey.finish().await;
+}
+
+/// Processing that never ends, that fails, and a container that expires.
+#[tokio::test]
+async fn d05_d06_d10_processing_that_goes_wrong_ends_with_a_reason() {
+    let (journey, account) = with_account().await;
+    let create = "POST /{ig_id}/media";
+    let fault = Fault::new(FaultKind::ProcessingTakes(100_000)).at(create);
+    journey.world.instagram.add_fault(fault.times(1));
+    let endless = created(&journey, &account, &body(&journey, "image", "Bread")).await;
+    journey.advance(MINUTE * 10).await;
+    let failed = shown(&journey, &account, &endless).await;
+    assert_eq!(
+        failed["stateReason"]["code"], "processing_timeout",
+        "{failed}"
+    );
+
+    let fault = Fault::new(FaultKind::ProcessingFails(2_207_026)).at(create);
+    journey.world.instagram.add_fault(fault.times(1));
+    let broken = created(&journey, &account, &body(&journey, "carousel", "Rolls")).await;
+    journey.advance(MINUTE * 10).await;
+    let failed = shown(&journey, &account, &broken).await;
+    assert_eq!(
+        failed["stateReason"]["code"], "video_format_unsupported",
+        "{failed}"
+    );
+    let sentence = failed["stateReason"]["message"]
+        .as_str()
+        .expect("a sentence");
+    assert!(
+        sentence.starts_with("Item 1 of the carousel: "),
+        "{sentence}"
+    );
+
+    let fault = Fault::new(FaultKind::ContainerLives(1)).at(create);
+    journey.world.instagram.add_fault(fault.times(1));
+    let expired = created(&journey, &account, &body(&journey, "reel", "Cake")).await;
+    journey.advance(MINUTE * 10).await;
+    let published = shown(&journey, &account, &expired).await;
+    assert_eq!(published["state"], "published", "{published}");
+    assert_eq!(journey.world.instagram.published_by(WHO).len(), 1);
+    journey.finish().await;
+}
+
+/// The day's quota is full, and Instagram takes one action for spam: the account's posts wait and say why.
+#[tokio::test]
+async fn d09_d13_a_full_quota_and_a_block_pause_the_accounts_posts() {
+    let (journey, account) = with_account().await;
+    let fault = Fault::new(FaultKind::spam_block()).at("POST /{ig_id}/media_publish");
+    journey.world.instagram.add_fault(fault.times(1));
+    let blocked = created(&journey, &account, &body(&journey, "image", "Bread")).await;
+    journey.advance(MINUTE * 5).await;
+    let waiting = shown(&journey, &account, &blocked).await;
+    assert_eq!(waiting["waiting"]["code"], "spam_suspected", "{waiting}");
+    let record = journey.records(ANN.company).await.remove(0);
+    let pause = record.publishing_paused.expect("a pause");
+    assert_eq!(pause.reason.code, "spam_suspected");
+    journey.advance(MINUTE * 90).await;
+    let failed = shown(&journey, &account, &blocked).await;
+    assert_eq!(failed["stateReason"]["code"], "overdue", "{failed}");
+    assert_eq!(journey.world.instagram.published_by(WHO).len(), 0);
+    journey.advance(SignedDuration::from_hours(25)).await;
+    let after = created(&journey, &account, &body(&journey, "image", "Rolls")).await;
+    journey.advance(MINUTE * 5).await;
+    assert_eq!(
+        shown(&journey, &account, &after).await["state"],
+        "published"
+    );
+    journey.finish().await;
+}

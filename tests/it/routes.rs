@@ -6,7 +6,7 @@ use instagram_sim::Person;
 use local::jwt;
 use local::routes::ROUTES;
 use local::{Options, Stack};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::lambda::Function;
 use url::Url;
 use world::World;
@@ -84,6 +84,22 @@ const ACCOUNT_ROUTES: &[Expected] = &[
     writes("POST", "/instagram/accounts/{id}/refresh-status", 200),
     // An account that was just connected: its token is too young.
     writes("POST", "/instagram/accounts/{id}/refresh", 409),
+    reads("/instagram/accounts/{id}/posts"),
+    reads("/instagram/accounts/{id}/publishing-limit"),
+    writes("POST", "/instagram/accounts/{id}/posts", 201),
+    writes("POST", "/instagram/accounts/{id}/posts/bulk", 200),
+    writes("POST", "/instagram/accounts/{id}/posts/preflight", 200),
+    reads("/instagram/accounts/{id}/posts/{postId}"),
+    reads("/instagram/accounts/{id}/posts/{postId}/timeline"),
+    writes("PATCH", "/instagram/accounts/{id}/posts/{postId}", 200),
+    writes(
+        "POST",
+        "/instagram/accounts/{id}/posts/{postId}/duplicate",
+        201,
+    ),
+    // A draft has not failed.
+    writes("POST", "/instagram/accounts/{id}/posts/{postId}/retry", 409),
+    writes("DELETE", "/instagram/accounts/{id}/posts/{postId}", 200),
     writes("POST", "/instagram/accounts/{id}/disconnect", 200),
     writes("DELETE", "/instagram/accounts/{id}", 204),
 ];
@@ -96,6 +112,11 @@ const OTHER_ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/instagram/callback", [401, 401, 403, 400]),
     ("GET", "/instagram/accounts", [401, 401, 200, 200]),
     ("GET", "/instagram/accounts/expiring", [401, 401, 200, 200]),
+    ("GET", "/templates", [401, 401, 200, 200]),
+    ("POST", "/templates", [401, 401, 403, 201]),
+    ("GET", "/templates/{templateId}", [401, 401, 404, 404]),
+    ("PATCH", "/templates/{templateId}", [401, 401, 403, 404]),
+    ("DELETE", "/templates/{templateId}", [401, 401, 403, 404]),
     ("GET", "/integrations", [401, 401, 200, 200]),
     ("GET", "/health/coverage", [401, 401, 200, 200]),
     ("GET", "/openapi.json", [200, 200, 200, 200]),
@@ -135,6 +156,21 @@ impl Api {
             .token(&person, self.stack.now().as_second())
     }
 
+    fn draft(&self) -> Value {
+        let instagram = self.stack.instagram().expect("a simulator").url();
+        let picture = format!("{instagram}/_sim/media/square.jpg");
+        json!({"kind": "image", "imageUrl": picture, "draft": true})
+    }
+
+    /// A new draft of an account of the company `acme`.
+    async fn draft_of(&self, account: &str) -> String {
+        let token = self.token("acme", "editor");
+        let target = format!("/instagram/accounts/{account}/posts");
+        let reply = self.send("POST", &target, Some(&token)).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        reply.json()["id"].as_str().expect("an id").to_owned()
+    }
+
     async fn send(&self, method: &str, target: &str, token: Option<&str>) -> Reply {
         let mut call = HttpCall::new(method, target);
         if let Some(token) = token {
@@ -142,8 +178,17 @@ impl Api {
         }
         if target == "/instagram/callback" && method == "POST" {
             call = call.json(&json!({"code": "a-code-of-nobody", "state": "a-state-of-nobody"}));
+        } else if method == "PATCH" && target.contains("/posts/") {
+            call = call.json(&json!({"caption": "Bread"}));
+        } else if method == "PATCH" && target.starts_with("/templates/") || target == "/templates" {
+            call = call.json(&json!({"name": "New", "text": "New: {{what}}"}));
         } else if method == "PATCH" {
             call = call.json(&json!({"displayName": "A name"}));
+        } else if method == "POST" && target.ends_with("/bulk") {
+            call = call.json(&json!({"posts": [self.draft()]}));
+        } else if method == "POST" && (target.ends_with("/posts") || target.ends_with("/preflight"))
+        {
+            call = call.json(&self.draft());
         }
         let reply = self
             .browser
@@ -255,9 +300,15 @@ async fn i01_i03_every_account_route_answers_by_record_and_asker() {
                     Record::Random => "00000000-0000-4000-8000-00000000beef".to_owned(),
                     Record::Malformed => "not-an-id".to_owned(),
                 };
-                let reply = api
-                    .as_asker(asker, route.method, &route.path.replace("{id}", &id))
-                    .await;
+                let mut target = route.path.replace("{id}", &id);
+                if target.contains("{postId}") {
+                    let post = match record {
+                        Record::Own => api.draft_of(&id).await,
+                        _ => "00000000-0000-4000-8000-00000000beef".to_owned(),
+                    };
+                    target = target.replace("{postId}", &post);
+                }
+                let reply = api.as_asker(asker, route.method, &target).await;
                 let expected = match asker {
                     Asker::NoToken | Asker::BadToken => 401,
                     Asker::Viewer => route.viewer[record as usize],
@@ -305,7 +356,9 @@ async fn i03_every_other_route_answers_by_asker() {
     let api = Api::start("others").await;
     for (method, target, expected) in OTHER_ROUTES {
         for (asker, expected) in ASKERS.into_iter().zip(expected) {
-            let reply = api.as_asker(asker, method, target).await;
+            let id = "00000000-0000-4000-8000-00000000beef";
+            let target = target.replace("{templateId}", id);
+            let reply = api.as_asker(asker, method, &target).await;
             assert_eq!(
                 reply.status,
                 *expected,
