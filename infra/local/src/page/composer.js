@@ -5,6 +5,7 @@ import { count } from "./caption.js";
 import { canShow, fill, isVideo, learn, mediaOf, path, show } from "./posts.js";
 
 const PLACE = "composer-message";
+const REFUSED = "It cannot be published like this:";
 const form = byId("composer");
 const fields = form.elements;
 
@@ -117,8 +118,9 @@ async function send() {
   try {
     post = changing ? await change(body) : await create(body);
   } catch (error) {
-    if (error instanceof Refusal) showFindings(error.findings);
-    throw error;
+    if (!(error instanceof Refusal) || error.findings.length === 0) throw error;
+    showFindings(error.findings);
+    throw new Refusal(REFUSED);
   }
   begin();
   learn([post]);
@@ -152,7 +154,7 @@ async function preflight() {
   const answer = await call("POST", path("preflight"), { ...content(), publishAt });
   showFindings(answer.findings);
   const may = answer.findings.length === 0 ? "Nothing stands in the way." : "It can be published; look at this:";
-  tell(answer.canBePublished ? may : "It cannot be published like this:", !answer.canBePublished, PLACE);
+  tell(answer.canBePublished ? may : REFUSED, !answer.canBePublished, PLACE);
 }
 
 function showFindings(findings) {
@@ -233,6 +235,7 @@ function drawMedia() {
     : unseen ? "Pictures of other servers are not shown here." : all.some(isVideo) ? "Videos are not played here." : "";
 }
 
+byId("preview-picture").addEventListener("error", (event) => { event.currentTarget.hidden = true; });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(byId("send"), send, PLACE);
