@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::app_secrets::{AppSecrets, AppSecretsSource};
 use crate::aws::{Aws, AwsError};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::graph::{Graph, GraphSetupError};
+use crate::config::{Config, MetricsConfig};
+use crate::graph::{CallRecord, Graph, GraphSetupError};
+use crate::metrics::{self, Dimensions, FUNCTION, Unit, Values};
 use crate::schedules::Schedules;
 use crate::table::Table;
 use crate::tasks::Queue;
@@ -39,19 +40,9 @@ impl App {
     /// Puts a function's parts together; no call is made.
     pub fn new(config: Config, clock: Clock) -> Result<Arc<Self>, GraphSetupError> {
         let aws = Aws::new(&config.aws);
-        let graph = Graph::new(config.graph.clone(), clock.clone())?.on_call(|call| {
-            for _ in 0..call.tries {
-                telemetry::count_graph_call();
-            }
-            if call.paused_from_now {
-                tracing::error!(
-                    event = "graph_paused",
-                    endpoint = call.endpoint.name(),
-                    failure = call.failure.map_or("", |kind| kind.code()),
-                    "many accounts met the same error: calls of this kind pause, no account changes its status"
-                );
-            }
-        });
+        let metrics = config.metrics.clone();
+        let graph = Graph::new(config.graph.clone(), clock.clone())?
+            .on_call(move |call| note_call(&metrics, call));
         let table = Table::new(aws.dynamodb, config.aws.table.clone());
         Ok(Arc::new(Self {
             graph,
@@ -79,6 +70,49 @@ impl App {
     /// Whether the app's secret can be read right now, whatever is cached.
     pub async fn check_app_secret(&self) -> Result<(), AwsError> {
         self.app_secrets.check().await
+    }
+}
+
+/// The line of a Graph call: how it ended, how long it took, and by which id Meta knows it.
+fn note_call(config: &MetricsConfig, call: &CallRecord) {
+    for _ in 0..call.tries {
+        telemetry::count_graph_call();
+    }
+    let endpoint = call.endpoint.name();
+    let class = call.failure.map_or("ok", |kind| kind.code());
+    let duration = [(
+        "GraphDuration",
+        Unit::Milliseconds,
+        call.took.as_millis() as f64,
+    )];
+    let dimensions = [
+        (FUNCTION, config.function.as_str()),
+        ("Endpoint", endpoint),
+        ("Class", class),
+    ];
+    let app_usage = call.usage.app.max_percent();
+    let usage = app_usage.map(|percent| ("AppUsage", Unit::Percent, f64::from(percent)));
+    let mut sets: Vec<(Dimensions<'_>, Values<'_>)> = vec![(&dimensions, &duration)];
+    if usage.is_some() {
+        sets.push((&[], usage.as_slice()));
+    }
+    let embedded = metrics::embedded(config, &sets);
+    tracing::info!(
+        target: metrics::TARGET,
+        event = "graph_call",
+        status = call.http_status,
+        tries = call.tries,
+        fbtraceId = call.fbtrace_id.as_deref(),
+        accountUsage = call.usage.business.max_percent(),
+        embedded,
+    );
+    if call.paused_from_now {
+        tracing::error!(
+            event = "graph_paused",
+            endpoint,
+            failure = class,
+            "many accounts met the same error: calls of this kind pause, no account changes its status"
+        );
     }
 }
 

@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::graph::GraphError;
 use crate::http::edge;
+use crate::metrics::{self, FUNCTION, Unit};
 use crate::tasks::{Message, Task};
 use crate::telemetry::{self, Scope};
 use crate::vault::VaultError;
@@ -31,6 +32,9 @@ pub use lambda_http::lambda_runtime::{Context, Error};
 
 /// With less time left than this, no further message of a batch is begun.
 const LEAST_TIME_LEFT_MS: i64 = 5_000;
+/// Lambda's longest timeout. A deadline as small as this is no moment of these days but a duration, as `cargo lambda watch`
+/// sends it.
+const LONGEST_TIMEOUT_MS: i64 = 15 * 60 * 1000;
 /// A task is ended this long before Lambda would end the sandbox, so that what is done is reported as done.
 const SPARED_MS: i64 = 2_000;
 
@@ -185,9 +189,10 @@ impl Function {
         });
         telemetry::in_scope(scope.clone(), async {
             let start = self.app.clock.now();
-            let time_left = i64::try_from(context.deadline)
-                .unwrap_or(i64::MAX)
-                .saturating_sub(start.as_millisecond());
+            let time_left = match i64::try_from(context.deadline).unwrap_or(i64::MAX) {
+                duration if duration <= LONGEST_TIMEOUT_MS => duration,
+                moment => moment.saturating_sub(start.as_millisecond()),
+            };
             let (outcome, cause) = match &message {
                 // Left to the queue's redrive: it reaches the dead letters by itself.
                 None => ("unreadable", String::new()),
@@ -205,17 +210,28 @@ impl Function {
                 }
             };
             let duration = telemetry::milliseconds_since(start, &self.app.clock);
+            let config = &self.app.config.metrics;
+            let embedded = metrics::embedded(
+                config,
+                &[(
+                    &[
+                        (FUNCTION, &config.function),
+                        ("Task", name),
+                        ("Outcome", outcome),
+                    ],
+                    &[("TaskDuration", Unit::Milliseconds, duration as f64)],
+                )],
+            );
             macro_rules! write_at {
                 ($level:ident) => {
                     tracing::$level!(
+                        target: metrics::TARGET,
                         event = "task",
-                        task = name,
                         account,
-                        outcome,
                         cause = cause.as_str(),
-                        durationMs = duration,
                         awsCalls = scope.aws_calls(),
                         graphCalls = scope.graph_calls(),
+                        embedded,
                     )
                 };
             }

@@ -234,6 +234,7 @@ pub fn milliseconds_since(start: Timestamp, clock: &Clock) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MetricsConfig;
 
     #[test]
     fn i14_text_from_outside_cannot_make_a_second_line_or_field() {
@@ -272,7 +273,12 @@ mod tests {
         };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             tracing::info!(target: "shared::test", event = "test");
+            let config = MetricsConfig {
+                namespace: "test".into(),
+                function: "refresh".into(),
+            };
             metrics::put(
+                &config,
                 &[("Status", "active")],
                 &[("Accounts", metrics::Unit::Count, 3.0)],
             );
@@ -286,7 +292,7 @@ mod tests {
         );
         assert!(line["_aws"]["Timestamp"].as_i64().unwrap() > 0);
         let definition = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(definition["Namespace"], metrics::NAMESPACE);
+        assert_eq!(definition["Namespace"], "test");
         assert_eq!(definition["Dimensions"][0][0], "Status");
         assert_eq!(definition["Metrics"][0]["Name"], "Accounts");
     }

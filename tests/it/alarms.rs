@@ -8,6 +8,26 @@ use crate::deployment::deployed;
 use crate::structure::{file, production_code};
 use crate::template::{TEMPLATE, text};
 
+/// The namespace under which the deployed functions write, the stack's own.
+fn namespace() -> String {
+    let all: BTreeSet<String> = deployed()
+        .values()
+        .map(|function| text(&function.properties["Environment"]["Variables"]["METRICS_NAMESPACE"]))
+        .collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.into_iter().next().unwrap_or_default()
+}
+
+/// The metrics that the code writes.
+fn written() -> BTreeSet<String> {
+    let code: String = production_code().map(|(_, code)| code).collect();
+    code.split("Unit::")
+        .filter_map(|before| before.trim_end().strip_suffix("\","))
+        .filter_map(|before| before.rsplit('"').next())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// What an alarm watches: namespace, metric, and the function or queue.
 fn watched(alarm: &str) -> (String, String, String) {
     let properties = TEMPLATE.properties(alarm);
@@ -56,8 +76,9 @@ fn everything_that_can_go_wrong_has_an_alarm() {
         "AuditFailed",
         "PagesFailed",
         "AuditMended",
+        "AppUsage",
     ] {
-        expected.insert(of(shared::metrics::NAMESPACE, metric, ""));
+        expected.insert(of(&namespace(), metric, ""));
     }
     assert_eq!(all, expected);
     let missing = TEMPLATE.properties("AuditMissingAlarm");
@@ -69,14 +90,11 @@ fn everything_that_can_go_wrong_has_an_alarm() {
 
 #[test]
 fn a_metric_that_an_alarm_or_the_dashboard_shows_is_written_by_the_code() {
-    let code: String = production_code().map(|(_, code)| code).collect();
+    let (namespace_of_stack, written) = (namespace(), written());
     for alarm in TEMPLATE.names_of_type("AWS::CloudWatch::Alarm") {
         let (namespace, metric, _) = watched(&alarm);
-        let is_ours = namespace == shared::metrics::NAMESPACE;
-        assert!(
-            !is_ours || code.contains(&format!("\"{metric}\", Unit::")),
-            "{alarm}"
-        );
+        let is_ours = namespace == namespace_of_stack;
+        assert!(!is_ours || written.contains(&metric), "{alarm}");
     }
     let dashboard = text(&TEMPLATE.properties("Dashboard")["DashboardBody"]);
     let dashboard: Value = serde_json::from_str(&dashboard).expect("a dashboard is JSON");
@@ -86,10 +104,38 @@ fn a_metric_that_an_alarm_or_the_dashboard_shows_is_written_by_the_code() {
         .iter()
         .flat_map(|widget| widget["properties"]["metrics"].as_array().expect("metrics"))
     {
-        let is_ours = metric[0] == shared::metrics::NAMESPACE;
-        let is_written = || code.contains(&format!("\"{}\", Unit::", text(&metric[1])));
-        assert!(!is_ours || is_written(), "{metric}");
+        let name = match metric[0]["expression"].as_str() {
+            Some(search) => {
+                assert!(
+                    search.contains(&format!("SEARCH('{{\"{namespace_of_stack}\",")),
+                    "{search}"
+                );
+                let (_, rest) = search.split_once("MetricName=\"").expect("a metric");
+                rest.split('"').next().unwrap_or_default().to_owned()
+            }
+            None if metric[0] == namespace_of_stack => text(&metric[1]),
+            None => {
+                assert!(text(&metric[0]).starts_with("AWS/"), "{metric}");
+                continue;
+            }
+        };
+        assert!(written.contains(&name), "{metric}");
     }
+}
+
+#[test]
+fn the_page_for_operators_lists_every_metric_that_the_code_writes() {
+    let listed: BTreeSet<String> = file("docs/operations.md")
+        .lines()
+        .skip_while(|line| !line.starts_with("| metric |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .flat_map(|line| line.split('|').nth(1).expect("a column").split('`'))
+        .map(str::trim)
+        .filter(|part| !part.is_empty() && *part != ",")
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(listed, written());
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn behind_the_api() -> BTreeSet<String> {
 }
 
 /// The logical id of the function that a route leads to.
-fn function_of(route: &str) -> String {
+pub(crate) fn function_of(route: &str) -> String {
     let target = text(&TEMPLATE.properties(route)["Target"]);
     let integration = target
         .strip_prefix("integrations/")
@@ -199,7 +199,12 @@ fn a_function_starts_with_the_environment_of_the_template() {
             "INSTAGRAM_RETURN_TO".into(),
             "https://app.example.com".into(),
         );
-        for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        for name in [
+            "AWS_REGION",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ] {
             variables.insert(name.into(), "of-a-test".into());
         }
         let config = shared::config::Config::from_variables(&variables);

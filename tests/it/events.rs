@@ -12,11 +12,13 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use shared::account::Status;
 use shared::lambda::Function;
+use shared::post::State;
 use world::gateway::{self, Reply};
 use world::{Decision, World};
 
 /// What stands in the samples where a world has its own.
 const ACCOUNT: &str = "00000000-0000-4000-8000-00000000acc0";
+const POST: &str = "00000000-0000-4000-8000-000000000b05";
 const CODE: &str = "example-code";
 const STATE: &str = "example-state";
 const COOKIE: &str = "example-cookie";
@@ -360,6 +362,60 @@ async fn refresh_account_tasks() {
     let table = &world.app("refresh").table;
     let audited_at = table.audited_at(world.now()).await.unwrap();
     assert_eq!(audited_at, Some(world.now()));
+}
+
+fn publish_function(world: &World) -> Function {
+    Function::new(world.app("publish"))
+        .with_routes(publish::routes())
+        .with_tasks(publish::handle)
+}
+
+#[tokio::test]
+async fn publish_create_post() {
+    let world = World::start().await;
+    let function = publish_function(&world);
+    let event = sample("publish-create-post");
+    let reply = send(&world, &function, &event).await;
+    assert_eq!(reply.status, 404, "{}", reply.text());
+
+    let id = connected_account(&world).await;
+    let picture = format!("{}/_sim/media/square.jpg", world.instagram.url());
+    let event = event
+        .replace(ACCOUNT, &id)
+        .replace("https://media.example.com/bread.jpg", &picture);
+    let reply = send(&world, &function, &event).await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    assert_eq!(reply.json()["state"], "scheduled");
+}
+
+#[tokio::test]
+async fn publish_post_tasks() {
+    let world = World::start().await;
+    let function = publish_function(&world);
+    let event = sample("publish-post-tasks");
+    let none_failed = r#"{"batchItemFailures":[]}"#;
+    let send_batch = async |event: String| {
+        gateway::invoke_raw(&function, &event, world.clock.milliseconds())
+            .await
+            .unwrap()
+            .get()
+            .to_owned()
+    };
+    // There is no such post: whatever sent the task outlived it.
+    assert_eq!(send_batch(event.clone()).await, none_failed);
+    assert_eq!(world.instagram.calls().len(), 0);
+
+    let id = connected_account(&world).await;
+    let picture = format!("{}/_sim/media/square.jpg", world.instagram.url());
+    let create = sample("publish-create-post")
+        .replace(ACCOUNT, &id)
+        .replace("https://media.example.com/bread.jpg", &picture);
+    let created = send(&world, &function, &create).await.json();
+    let post = created["id"].as_str().unwrap();
+    let event = event.replace(ACCOUNT, &id).replace(POST, post);
+    assert_eq!(send_batch(event).await, none_failed);
+    let record = world.app("publish").table.post(&id, post).await.unwrap();
+    assert_eq!(record.unwrap().state, State::Preparing);
 }
 
 #[tokio::test]

@@ -12,8 +12,9 @@ use shared::table::claims::instagram_ids;
 use shared::table::keys;
 use world::delivery::Workers;
 use world::gateway::{HttpCall, Reply};
+pub(crate) use world::login::{Begun, account_on_page, code_on_page};
 use world::resources::{AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE, TABLE};
-use world::{Decision, World, WorldOptions};
+use world::{Decision, World, WorldOptions, login};
 
 /// Somebody who calls the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +35,6 @@ pub(crate) const BOB: Caller = Caller {
     user: "bob",
     company: "bolt",
 };
-
-/// A login that was begun.
-pub(crate) struct Begun {
-    /// The consent window's address.
-    pub(crate) url: String,
-    /// The state's text.
-    pub(crate) state: String,
-    /// The cookie that the browser got.
-    pub(crate) cookie: Option<String>,
-}
 
 /// A world, its functions, and every answer that was given in it.
 pub(crate) struct Journey {
@@ -112,20 +103,9 @@ impl Journey {
 
     /// `GET /instagram/connect` from a browser, with a query.
     pub(crate) async fn begin_with(&self, caller: Caller, query: &str) -> Begun {
-        let call = HttpCall::get(&format!("/instagram/connect{query}"))
-            .as_user(caller.user, caller.company, "admin")
-            .header("sec-fetch-site", "same-site");
+        let call = login::begin(caller.user, caller.company, query);
         let reply = self.call(&self.connect, call).await;
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        let answer = reply.json();
-        Begun {
-            url: answer["url"].as_str().expect("an address").to_owned(),
-            state: answer["state"].as_str().expect("a state").to_owned(),
-            cookie: reply
-                .cookie("instagram_connect")
-                .or(reply.cookie("__Host-instagram_connect"))
-                .map(str::to_owned),
-        }
+        Begun::read(&reply).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The person decides at Instagram; the call of the redirect back, with the browser's cookie.
@@ -136,15 +116,7 @@ impl Journey {
         decision: Decision,
     ) -> HttpCall {
         let back = self.world.consent(&begun.url, username, decision).await;
-        let call = HttpCall::get(&format!(
-            "{}?{}",
-            back.path(),
-            back.query().unwrap_or_default()
-        ));
-        match &begun.cookie {
-            Some(cookie) => call.cookie(cookie),
-            None => call,
-        }
+        begun.return_by(&back)
     }
 
     /// A whole login in a browser, up to the callback's page.
@@ -362,20 +334,4 @@ impl Journey {
         }
         tokens
     }
-}
-
-/// The account's id on the callback's page; `None` when it tells of a failure.
-pub(crate) fn account_on_page(reply: &Reply) -> Option<String> {
-    attribute(reply, "data-account").filter(|id| !id.is_empty())
-}
-
-/// The refusal's code on the callback's page.
-pub(crate) fn code_on_page(reply: &Reply) -> Option<String> {
-    attribute(reply, "data-code").filter(|code| !code.is_empty())
-}
-
-fn attribute(reply: &Reply, name: &str) -> Option<String> {
-    let text = reply.text();
-    let (_, rest) = text.split_once(&format!("{name}=\""))?;
-    Some(rest.split_once('"')?.0.to_owned())
 }

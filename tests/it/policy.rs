@@ -30,9 +30,11 @@ static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
 
 /// One action on one resource, or on all that a pattern names.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Grant {
-    action: String,
-    resource: String,
+pub(crate) struct Grant {
+    /// `service:Operation`.
+    pub(crate) action: String,
+    /// An ARN, or a pattern of ARNs.
+    pub(crate) resource: String,
     condition: Option<String>,
 }
 
@@ -53,14 +55,14 @@ fn matches(pattern: &str, resource: &str) -> bool {
 }
 
 /// The logical id of a function's role.
-fn role_of(function: &Deployed) -> String {
+pub(crate) fn role_of(function: &Deployed) -> String {
     let arn = text(&function.properties["Role"]);
     let name = arn.strip_suffix(".Arn").expect("a role of this template");
     name.to_owned()
 }
 
 /// What a role allows.
-fn grants_of(role: &str) -> Vec<Grant> {
+pub(crate) fn grants_of(role: &str) -> Vec<Grant> {
     let properties = TEMPLATE.properties(role);
     assert!(
         properties["ManagedPolicyArns"].is_null(),
@@ -112,7 +114,8 @@ fn needed_by_lambda(function: &Deployed) -> BTreeSet<Permission> {
         let queue = text(&event["Properties"]["Queue"]);
         // The embedded feed hides messages by receiving them; Lambda's also asks how many there are.
         needed.insert(permission("sqs:GetQueueAttributes", &queue));
-        needed.extend(RECORDED.of_event_source().iter().cloned());
+        let of_feed = RECORDED.of_event_source().iter();
+        needed.extend(of_feed.filter(|it| it.resource == queue).cloned());
     }
     needed
 }

@@ -342,7 +342,7 @@ async fn d_a_sandbox_that_sleeps_anywhere_for_an_hour_publishes_nothing_twice() 
 async fn d_wherever_the_request_that_takes_a_post_in_ends_there_is_no_post_or_one_that_is_published()
  {
     let (journey, account) = with_account().await;
-    journey.world.schedule_audits().await;
+    journey.world.schedule_post_audits().await;
     let (mut waits, mut media) = (0, 0);
     loop {
         let body = body(&journey, "image", &format!("Bread {waits}"));

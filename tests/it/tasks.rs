@@ -90,6 +90,18 @@ async fn g04_a_task_that_panics_takes_no_other_with_it() {
     journey.finish().await;
 }
 
+/// `cargo lambda watch` gives every event ten minutes, and no moment.
+#[tokio::test]
+async fn a_deadline_that_is_a_duration_is_taken_as_one() {
+    let journey = Journey::start().await;
+    let id = journey.connected(ANN, "corner.bakery").await;
+    let event = batch(&[sync_of(&id, 1)]);
+    let none: [&str; 0] = [];
+    assert_eq!(failed_of(&journey.worker, &event, 600_000).await, none);
+    assert_eq!(failed_of(&journey.worker, &event, 4_000).await, ["0"]);
+    journey.finish().await;
+}
+
 #[tokio::test]
 async fn g09_without_time_left_no_further_message_is_begun() {
     let journey = Journey::start().await;

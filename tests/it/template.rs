@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
-use world::resources::{ACCOUNT_ID, APP_SECRET, QUEUE, REGION, SCHEDULE_GROUP, TABLE};
+use world::resources::{ACCOUNT_ID, APP_SECRET, POST_QUEUE, QUEUE, REGION, SCHEDULE_GROUP, TABLE};
 
 use crate::structure;
 
@@ -203,6 +203,7 @@ fn attribute(name: &str) -> String {
     match name {
         "Table.Arn" => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{TABLE}"),
         "AccountQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{QUEUE}"),
+        "PostQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{POST_QUEUE}"),
         "ScheduleRole.Arn" => format!("arn:aws:iam::{ACCOUNT_ID}:role/schedules"),
         "ScheduleGroup.Arn" => {
             format!("arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule-group/{SCHEDULE_GROUP}")

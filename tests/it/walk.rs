@@ -6,8 +6,8 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use aws_sim::{Fault, FaultKind, Permission};
-use instagram_sim::{Person, Revocation};
+use aws_sim::{Fault, FaultKind as AwsFaultKind, Permission};
+use instagram_sim::{Fault as Trouble, FaultKind, Person, Revocation};
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::lambda::{Context, Function};
@@ -18,6 +18,7 @@ use world::resources::SCHEDULE_GROUP;
 use world::{Decision, access_key_id};
 
 use crate::journey::{ANN, BOB, Caller, Journey};
+use crate::posts::body;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -56,6 +57,8 @@ struct Walk {
     journey: Journey,
     /// `RefreshApi`: the routes of the crate whose tasks are the journey's worker.
     api: Function,
+    /// `PublishApi`: the routes of the crate that takes the posts' queue.
+    posts: Function,
 }
 
 /// Goes the whole way.
@@ -64,13 +67,20 @@ pub(crate) async fn recorded() -> Recorded {
     let world = &journey.world;
     let api = Function::new(world.app("RefreshApi")).with_routes(refresh::routes());
     journey.worker = Function::new(world.app("RefreshWorker")).with_tasks(refresh::handle);
-    let walk = Walk { journey, api };
+    let posts = Function::new(world.app("PublishApi")).with_routes(publish::routes());
+    journey.publish = Function::new(world.app("PublishWorker")).with_tasks(publish::handle);
+    let walk = Walk {
+        journey,
+        api,
+        posts,
+    };
     walk.connect().await;
     walk.read().await;
     walk.change().await;
     walk.refresh_by_hand().await;
     walk.work().await;
     walk.audit().await;
+    walk.publish().await;
     let mut needed: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
     let mut operations = BTreeSet::new();
     for call in walk.journey.world.aws.calls() {
@@ -213,7 +223,7 @@ impl Walk {
             .header("idempotency-key", "refresh-2");
         self.ask(&self.api, call, ANN, 409).await;
 
-        let refused = Fault::on("scheduler", "CreateSchedule", FaultKind::ServerError);
+        let refused = Fault::on("scheduler", "CreateSchedule", AwsFaultKind::ServerError);
         journey.world.aws.add_fault(refused);
         self.account(&self.api, "POST", &ids[2], "/refresh", 200)
             .await;
@@ -283,6 +293,97 @@ impl Walk {
             let answer = answer.expect("a batch's answer");
             assert_eq!(answer.get(), r#"{"batchItemFailures":[]}"#);
         }
+    }
+
+    /// Posts: now, planned far ahead, changed, refused, lost on the way; lists, limits and templates.
+    async fn publish(&self) {
+        let journey = &self.journey;
+        journey.world.schedule_post_audits().await;
+        let id = self.new_account("publisher").await;
+        journey.settle().await;
+        let target = format!("/instagram/accounts/{id}/posts");
+        let image = body(journey, "image", "Bread");
+        let now = HttpCall::post(&target)
+            .json(&image)
+            .header("idempotency-key", "post-1");
+        self.ask(&self.posts, now, ANN, 201).await;
+        let refused = HttpCall::post(&target)
+            .json(&json!({"kind": "image", "imageUrl": "http://10.0.0.1/a.jpg"}))
+            .header("idempotency-key", "post-2");
+        self.ask(&self.posts, refused, ANN, 422).await;
+        let mut later = image.clone();
+        later["publishAt"] = (journey.world.now() + DAY * 2).to_string().into();
+        later["firstComment"] = "First".into();
+        let call = HttpCall::post(&target).json(&later);
+        let planned = self.ask(&self.posts, call, ANN, 201).await.json();
+        let post = format!("{target}/{}", planned["id"].as_str().expect("an id"));
+        let moved = (journey.world.now() + DAY * 3).to_string();
+        let call = HttpCall::patch(&post).json(&json!({"publishAt": moved}));
+        self.ask(&self.posts, call, ANN, 200).await;
+        let copy = HttpCall::post(&format!("{post}/duplicate"));
+        let copy = self.ask(&self.posts, copy, ANN, 201).await.json();
+        let copy = format!("{target}/{}", copy["id"].as_str().expect("an id"));
+        let call = HttpCall::patch(&copy).json(&json!({"draft": false, "publishAt": moved}));
+        self.ask(&self.posts, call, ANN, 200).await;
+        self.ask(&self.posts, HttpCall::delete(&copy), ANN, 200)
+            .await;
+        for call in [
+            HttpCall::post(&format!("{target}/preflight")).json(&image),
+            HttpCall::post(&format!("{target}/bulk")).json(&json!({"posts": [image]})),
+        ] {
+            self.ask(&self.posts, call, ANN, 200).await;
+        }
+        let first = self.get(&self.posts, &format!("{target}?limit=1")).await;
+        let cursor = first["nextCursor"].as_str().expect("more than one post");
+        for target in [
+            format!("{target}?limit=1&cursor={cursor}"),
+            post.clone(),
+            format!("{post}/timeline"),
+            format!("/instagram/accounts/{id}/publishing-limit"),
+            "/templates".into(),
+        ] {
+            self.get(&self.posts, &target).await;
+        }
+        let template =
+            HttpCall::post("/templates").json(&json!({"name": "New", "text": "New: {{what}}"}));
+        let template = self.ask(&self.posts, template, ANN, 201).await.json();
+        let template = format!("/templates/{}", template["id"].as_str().expect("an id"));
+        self.get(&self.posts, &template).await;
+        let call = HttpCall::patch(&template).json(&json!({"name": "Old"}));
+        self.ask(&self.posts, call, ANN, 200).await;
+        self.ask(&self.posts, HttpCall::delete(&template), ANN, 204)
+            .await;
+
+        // What Instagram paused ends when the post proves to be live; what it refuses fails, and is tried again.
+        let paused = FaultKind::spam_block().although_applied();
+        let publish = Trouble::new(paused).at("POST /{ig_id}/media_publish");
+        journey.world.instagram.add_fault(publish.times(1));
+        let call = HttpCall::post(&target).json(&body(journey, "image", "More bread"));
+        self.ask(&self.posts, call, ANN, 201).await;
+        journey.advance(HOUR).await;
+        let refusal = FaultKind::graph_error(400, 36_003, Some(2_207_009));
+        let create = Trouble::new(refusal).at("POST /{ig_id}/media");
+        journey.world.instagram.add_fault(create.times(1));
+        let call = HttpCall::post(&target).json(&body(journey, "image", "Still more"));
+        let failing = self.ask(&self.posts, call, ANN, 201).await.json();
+        journey.advance(HOUR).await;
+        let failing = failing["id"].as_str().expect("an id");
+        let call = HttpCall::post(&format!("{target}/{failing}/retry"));
+        self.ask(&self.posts, call, ANN, 200).await;
+        journey.advance(HOUR).await;
+        // A dead token, weighed against others, while a post is prepared.
+        journey
+            .world
+            .instagram
+            .revoke_tokens_of("publisher", Revocation::AppRemoved);
+        let refused = self.ask(
+            &self.posts,
+            HttpCall::get(&format!("/instagram/accounts/{id}/publishing-limit")),
+            ANN,
+            409,
+        );
+        refused.await;
+        journey.advance(DAY * 4).await;
     }
 
     async fn new_account(&self, name: &str) -> String {

@@ -58,9 +58,9 @@ pub(crate) fn poll_after(has_video: bool, tries: u32) -> SignedDuration {
     SignedDuration::from_secs((first << tries.min(6)).min(60))
 }
 
-/// For so long Instagram may process a container.
+/// For so long Instagram may process a container: three times what Meta advises to wait for.
 pub(crate) fn longest_processing(has_video: bool) -> SignedDuration {
-    SignedDuration::from_mins(if has_video { 60 } else { 10 })
+    SignedDuration::from_mins(if has_video { 15 } else { 3 })
 }
 
 /// How long after a look for a post whose publishing was unclear it is looked for again; `None` after a day.

@@ -93,12 +93,12 @@ pub(crate) async fn audit(app: &Arc<App>, prefix: &str, after: &str) -> Result<(
         findings.note(id, outcome, accounts.contains_key(id));
         let elapsed = app.clock.now().duration_since(now);
         if findings.touched == MOST_TOUCHED || elapsed > MOST_TIME {
-            findings.tell(prefix);
+            findings.tell(app, prefix);
             return send(app, prefix.to_owned(), id.to_owned()).await;
         }
     }
-    findings.tell(prefix);
-    Standing::of(accounts.values().copied(), now).tell(prefix, now);
+    findings.tell(app, prefix);
+    Standing::of(accounts.values().copied(), now).tell(app, prefix, now);
     app.table.note_audit(prefix, now).await?;
     if prefix.is_empty() {
         pages::audit(app).await?;
@@ -208,7 +208,7 @@ impl Findings {
         }
     }
 
-    fn tell(&self, prefix: &str) {
+    fn tell(&self, app: &App, prefix: &str) {
         tracing::info!(
             event = "audit",
             prefix,
@@ -218,6 +218,7 @@ impl Findings {
             failed = self.failed as u64,
         );
         metrics::put(
+            &app.config.metrics,
             &[],
             &[
                 ("AuditMended", Unit::Count, self.mended as f64),
@@ -252,20 +253,29 @@ impl Standing {
         standing
     }
 
-    fn tell(&self, prefix: &str, now: Timestamp) {
+    fn tell(&self, app: &App, prefix: &str, now: Timestamp) {
         tracing::info!(
             event = "coverage",
             prefix,
             accounts = self.by_status.values().sum::<usize>() as u64,
             atRisk = self.at_risk as u64,
         );
-        metrics::put(&[], &[("TokensAtRisk", Unit::Count, self.at_risk as f64)]);
+        metrics::put(
+            &app.config.metrics,
+            &[],
+            &[("TokensAtRisk", Unit::Count, self.at_risk as f64)],
+        );
         if let Some(soonest) = self.soonest_expiry {
             let days = soonest.duration_since(now).as_secs_f64() / 86_400.0;
-            metrics::put(&[], &[("TokenDaysLeft", Unit::None, days)]);
+            metrics::put(
+                &app.config.metrics,
+                &[],
+                &[("TokenDaysLeft", Unit::None, days)],
+            );
         }
         for (status, accounts) in &self.by_status {
             metrics::put(
+                &app.config.metrics,
                 &[("Status", status.as_str())],
                 &[("Accounts", Unit::Count, *accounts as f64)],
             );

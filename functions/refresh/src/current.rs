@@ -10,8 +10,8 @@ use shared::sync::BY_SCHEDULE;
 use shared::vault::VaultError;
 use shared::verdict;
 
-/// The account, where it is connected as it was when the task was made. What an earlier connection left over is removed or moved on the way: a schedule
-/// that outlived its account, or one whose mover died.
+/// The account, where it is connected as it was when the task was made. What an earlier connection left over is removed or
+/// moved on the way: a schedule that outlived its account, or one whose mover died.
 pub(crate) async fn account(
     app: &Arc<App>,
     id: &str,

@@ -42,6 +42,7 @@ pub(crate) async fn audit(app: &Arc<App>) -> Result<(), TaskError> {
         }
     }
     metrics::put(
+        &app.config.metrics,
         &[],
         &[
             ("PagesHealed", Unit::Count, f64::from(healed)),

@@ -132,7 +132,11 @@ async fn renew_alone(
         renewal => renewal?,
     };
     if let Renewal::Renewed(account) = &renewal {
-        metrics::put(&[], &[("TokensRefreshed", Unit::Count, 1.0)]);
+        metrics::put(
+            &app.config.metrics,
+            &[],
+            &[("TokensRefreshed", Unit::Count, 1.0)],
+        );
         plan(app, account).await;
     }
     Ok(renewal)
@@ -199,6 +203,7 @@ async fn note_refusal(
         return Ok(());
     }
     metrics::put(
+        &app.config.metrics,
         &[("Class", error.kind.code())],
         &[("TokenRefreshesFailed", Unit::Count, 1.0)],
     );
@@ -227,6 +232,7 @@ async fn note_wrong_account(
         "Instagram answered a refresh with another account's token: it was dropped"
     );
     metrics::put(
+        &app.config.metrics,
         &[("Class", "wrong_account")],
         &[("TokenRefreshesFailed", Unit::Count, 1.0)],
     );
@@ -262,6 +268,7 @@ async fn note_not_stored(
         at: app.clock.now(),
     };
     metrics::put(
+        &app.config.metrics,
         &[("Class", failure.code.as_str())],
         &[("TokenRefreshesFailed", Unit::Count, 1.0)],
     );

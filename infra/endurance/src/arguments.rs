@@ -18,6 +18,17 @@ Usage: cargo run --profile endurance -p endurance -- COMMAND [FLAGS]
                        list prices what an account costs a month: the table of docs/cost.md
     --accounts N       256
     --seed N           1
+  posts                publishes very many posts with 10 % lost answers, 2 % failing processing and 5 % repeated messages;
+                       exit code 1 where one is published twice, is lost, or has no final or explained state
+    --accounts N       100
+    --posts N          100000
+    --seed N           1
+  late                 publishes posts that are due in the same minute, and prints how late they are: with containers that
+                       were made ahead, and with such that are made at the time
+    --accounts N       200
+    --posts N          1000
+    --processing N     90: seconds for which Instagram processes a container
+    --seed N           1
   --help               prints this
 ";
 
@@ -30,6 +41,34 @@ pub(crate) enum Command {
     Days(DaysOptions),
     /// What an account costs.
     Cost(CostOptions),
+    /// Very many posts.
+    Posts(PostsOptions),
+    /// Posts that are due in the same minute.
+    Late(LateOptions),
+}
+
+/// What was asked of `posts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PostsOptions {
+    /// Accounts among which the posts are divided.
+    pub(crate) accounts: usize,
+    /// Posts in all.
+    pub(crate) posts: usize,
+    /// What goes wrong, and when, comes from it.
+    pub(crate) seed: u64,
+}
+
+/// What was asked of `late`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LateOptions {
+    /// Accounts among which the posts are divided.
+    pub(crate) accounts: usize,
+    /// Posts in all.
+    pub(crate) posts: usize,
+    /// For how long Instagram processes a container.
+    pub(crate) processing_seconds: i64,
+    /// When in the minute each is due comes from it.
+    pub(crate) seed: u64,
 }
 
 /// What was asked of `days`.
@@ -78,6 +117,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         None | Some("--help" | "-h") => Ok(Command::Help),
         Some("days") => days(&flags(rest)?),
         Some("cost") => cost(&flags(rest)?),
+        Some("posts") => posts(&flags(rest)?),
+        Some("late") => late(&flags(rest)?),
         Some(other) => Err(format!("`{other}` is not known here; --help lists what is")),
     }
 }
@@ -131,6 +172,48 @@ fn cost(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
         }
     }
     Ok(Command::Cost(options))
+}
+
+fn posts(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = PostsOptions {
+        accounts: 100,
+        posts: 100_000,
+        seed: 1,
+    };
+    for (flag, value) in flags {
+        match *flag {
+            "--accounts" => options.accounts = number(flag, value)?,
+            "--posts" => options.posts = number(flag, value)?,
+            "--seed" => options.seed = number(flag, value)?,
+            _ => return Err(not_known(flag, "posts")),
+        }
+    }
+    Ok(Command::Posts(options))
+}
+
+fn late(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = LateOptions {
+        accounts: 200,
+        posts: 1000,
+        processing_seconds: 90,
+        seed: 1,
+    };
+    for (flag, value) in flags {
+        match *flag {
+            "--accounts" => options.accounts = number(flag, value)?,
+            "--posts" => options.posts = number(flag, value)?,
+            "--processing" => options.processing_seconds = number(flag, value)?,
+            "--seed" => options.seed = number(flag, value)?,
+            _ => return Err(not_known(flag, "late")),
+        }
+    }
+    Ok(Command::Late(options))
 }
 
 fn not_known(flag: &str, command: &str) -> String {

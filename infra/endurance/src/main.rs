@@ -1,12 +1,13 @@
 //! Half a year of the functions in minutes: whether an account dies silently, and what one costs.
 //!
 //! The functions are the real ones; around them stand the embedded AWS, the simulated Instagram and a clock that is
-//! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year, `cost` the bill. `stage` is what
-//! they all play on, `tally` what they all count.
+//! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year, `cost` the bill, `posts` very many
+//! posts and how late they are. `stage` is what they all play on, `tally` what they all count.
 
 mod arguments;
 mod cost;
 mod days;
+mod posts;
 mod random;
 mod stage;
 mod tally;
@@ -32,7 +33,17 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
+        Ok(Command::Posts(options)) => ends_well(on_this_thread(posts::run(&options))),
+        Ok(Command::Late(options)) => ends_well(on_this_thread(posts::late(&options))),
         Err(error) => fail(&error, 2),
+    }
+}
+
+fn ends_well(end: Result<bool, String>) -> ExitCode {
+    match end {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error, 1),
     }
 }
 

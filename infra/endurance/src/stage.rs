@@ -1,14 +1,17 @@
 //! What every command plays on: a world with the functions in it, and the steps that people and callers take.
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use serde_json::Value;
 use shared::account::Account;
 use shared::lambda::Function;
 use shared::table::accounts::AccountFilter;
+use world::delivery::Workers;
 use world::gateway::{HttpCall, Reply};
+use world::login::Begun;
 use world::resources::QUEUE;
 use world::sqs_event::BATCH_SIZE;
-use world::{Decision, World, WorldOptions};
+use world::{Decision, World, WorldOptions, login};
 
 /// So many batches are in work at once, each in a sandbox of its own, as Lambda's event source mapping does it.
 const WORKERS: usize = 8;
@@ -60,26 +63,22 @@ impl Stage {
         company: &str,
         username: &str,
     ) -> Result<LoginEnd, String> {
-        let begin = HttpCall::get("/instagram/connect")
-            .as_user(user, company, "admin")
-            .header("sec-fetch-site", "same-site");
+        let begin = login::begin(user, company, "");
         let begun = self.world.call(&self.connect, &begin).await?;
-        let Some(url) = begun.json()["url"].as_str().map(str::to_owned) else {
+        let Ok(begun) = Begun::read(&begun) else {
             return Ok(LoginEnd::Refused);
         };
-        let back = self.world.consent(&url, username, Decision::Allow).await;
-        let query = back.query().unwrap_or_default();
-        let mut call = HttpCall::get(&format!("{}?{query}", back.path()));
-        let cookie = ["instagram_connect", "__Host-instagram_connect"]
-            .iter()
-            .find_map(|name| begun.cookie(name));
-        if let Some(cookie) = cookie {
-            call = call.cookie(cookie);
-        }
-        let page = self.world.call(&self.callback, &call).await?;
-        Ok(match has_account(&page) {
-            true => LoginEnd::Connected,
-            false => LoginEnd::Refused,
+        let back = self
+            .world
+            .consent(&begun.url, username, Decision::Allow)
+            .await;
+        let page = self
+            .world
+            .call(&self.callback, &begun.return_by(&back))
+            .await?;
+        Ok(match login::account_on_page(&page) {
+            Some(_) if page.status == 200 => LoginEnd::Connected,
+            _ => LoginEnd::Refused,
         })
     }
 
@@ -124,6 +123,15 @@ impl Stage {
             .sum()
     }
 
+    /// Turns the clock, while `posts` takes the posts' queue.
+    pub(crate) async fn turn(&self, by: SignedDuration, posts: &Function) {
+        let workers = Workers {
+            accounts: &self.workers[0],
+            posts: Some(posts),
+        };
+        self.world.advance(by, workers).await;
+    }
+
     /// The stored records of a company's accounts.
     ///
     /// # Errors
@@ -145,13 +153,4 @@ impl Stage {
             }
         }
     }
-}
-
-/// Whether the callback's page names an account.
-fn has_account(page: &Reply) -> bool {
-    page.status == 200
-        && page
-            .text()
-            .split_once("data-account=\"")
-            .is_some_and(|(_, rest)| !rest.starts_with('"'))
 }

@@ -166,6 +166,9 @@ impl Stack {
         resources::schedule_audits(&clients, &resources)
             .await
             .map_err(unusable)?;
+        resources::schedule_post_audits(&clients, &resources)
+            .await
+            .map_err(unusable)?;
 
         let settings = Settings {
             resources: &resources,
@@ -364,6 +367,7 @@ impl Settings<'_> {
         let mut set = |name: &str, value: &str| {
             variables.insert(name.to_owned(), value.to_owned());
         };
+        set("AWS_LAMBDA_FUNCTION_NAME", function.as_str());
         set("INSTAGRAM_REDIRECT_URI", &self.redirect_uri);
         set("INSTAGRAM_RETURN_TO", &self.return_to);
         if are_apart(&self.redirect_uri, &self.return_to) {

@@ -18,13 +18,15 @@ const MOST_STEPS_AT_ONE_TIME: u32 = 500;
 /// The queues, and how they are fed to their functions.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    accounts: Source,
-    posts: Source,
+    /// The accounts' queue.
+    pub accounts: Source,
+    /// The posts' queue.
+    pub posts: Source,
 }
 
 /// One queue.
 #[derive(Clone, Debug)]
-struct Source {
+pub struct Source {
     client: Client,
     queue_url: String,
     queue_arn: String,
@@ -150,15 +152,24 @@ impl Source {
                 return Ok(delivered);
             }
             delivered += messages.len();
-            let event = sqs_event(&messages, &self.queue_arn);
+            let event = self.event(&messages);
             // A function that fails as a whole leaves its messages hidden until their visibility ends.
             if let Ok(answer) = invoke_raw(worker, &event, clock.milliseconds()).await {
-                self.delete(&done(&messages, answer.get())).await?;
+                self.delete_done(&messages, answer.get()).await?;
             }
         }
     }
 
-    async fn receive(&self) -> Result<Vec<Message>, String> {
+    /// The event in which a function gets these messages.
+    pub fn event(&self, messages: &[Message]) -> String {
+        sqs_event(messages, &self.queue_arn)
+    }
+
+    /// Takes the next batch; empty where no message is visible.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn receive(&self) -> Result<Vec<Message>, String> {
         self.client
             .receive_message()
             .queue_url(&self.queue_url)
@@ -171,7 +182,12 @@ impl Source {
             .map_err(|error| shared::aws::AwsError::new("ReceiveMessage", &error).to_string())
     }
 
-    async fn delete(&self, messages: &[&Message]) -> Result<(), String> {
+    /// Deletes of a batch what the function's answer says is done.
+    ///
+    /// # Errors
+    /// When SQS does not answer.
+    pub async fn delete_done(&self, batch: &[Message], answer: &str) -> Result<(), String> {
+        let messages = done(batch, answer);
         if messages.is_empty() {
             return Ok(());
         }

@@ -7,9 +7,10 @@
 pub mod browser;
 pub mod delivery;
 pub mod gateway;
+pub mod login;
 pub mod logs;
 pub mod resources;
-mod scrutiny;
+pub mod scrutiny;
 pub mod sqs_event;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,6 +207,7 @@ impl World {
             ("PUBLISH_TRUSTED_MEDIA", &instagram),
             ("VAULT_PAGE_SIZE", &self.options.page_size.to_string()),
             ("LOG_LEVEL", "debug"),
+            ("AWS_LAMBDA_FUNCTION_NAME", function),
         ] {
             variables.insert(name.to_owned(), value.to_owned());
         }
@@ -261,26 +263,9 @@ impl World {
     /// # Panics
     /// When Instagram shows a page instead of redirecting: the page's text says why.
     pub async fn consent(&self, authorize_url: &str, username: &str, decision: Decision) -> Url {
-        let mut url = Url::parse(authorize_url).expect("an absolute address");
-        url.query_pairs_mut()
-            .append_pair("_sim_as", username)
-            .append_pair(
-                "_sim_decision",
-                match decision {
-                    Decision::Allow => "allow",
-                    Decision::Deny => "deny",
-                },
-            );
-        let reply = self
-            .browser
-            .open(url.as_str())
+        let back = login::consent(&self.browser, authorize_url, username, decision)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
-        let location = reply
-            .header("location")
-            .unwrap_or_else(|| panic!("Instagram shows a page: {}", reply.text()));
-        let mut back = Url::parse(location).expect("an absolute address");
-        back.set_fragment(None);
         for (name, value) in back.query_pairs() {
             if name == "code" || name == "state" {
                 self.note_secret(&value);
@@ -297,13 +282,23 @@ impl World {
             .insert(text.to_owned());
     }
 
-    /// Lets the audits run from now on, as the template does. A test that turns the clock far and needs no audit
+    /// Lets the hourly audit of the accounts run from now on, as the template does. A test that turns the clock far and needs no audit
     /// does without.
     ///
     /// # Panics
     /// When the embedded AWS refuses.
     pub async fn schedule_audits(&self) {
         resources::schedule_audits(&self.clients, &self.resources)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Lets the audit of the posts run from now on, as the template does.
+    ///
+    /// # Panics
+    /// When the embedded AWS refuses.
+    pub async fn schedule_post_audits(&self) {
+        resources::schedule_post_audits(&self.clients, &self.resources)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
     }

@@ -157,7 +157,7 @@ async fn make_queue_with_dead_letters(
     Ok((url, arn, dead_letters_url))
 }
 
-/// Makes the schedules of the audits; those that exist already are left alone.
+/// Makes the hourly schedule of the accounts' audit; one that exists already is left alone.
 ///
 /// # Errors
 /// When AWS refuses.
@@ -166,24 +166,18 @@ pub async fn schedule_audits(aws: &Aws, resources: &Resources) -> Result<(), Pro
         prefix: String::new(),
         after: String::new(),
     };
-    schedule_audit(
-        aws,
-        AUDIT_SCHEDULE,
-        "rate(1 hour)",
-        &resources.queue_arn,
-        all,
-    )
-    .await?;
-    let posts = Task::AuditPosts;
+    let queue_arn = &resources.queue_arn;
+    schedule_audit(aws, AUDIT_SCHEDULE, "rate(1 hour)", queue_arn, all).await
+}
+
+/// Makes the schedule of the posts' audit; one that exists already is left alone.
+///
+/// # Errors
+/// When AWS refuses.
+pub async fn schedule_post_audits(aws: &Aws, resources: &Resources) -> Result<(), ProvisionError> {
     let queue_arn = &resources.post_queue_arn;
-    schedule_audit(
-        aws,
-        POST_AUDIT_SCHEDULE,
-        "rate(5 minutes)",
-        queue_arn,
-        posts,
-    )
-    .await
+    let every = "rate(15 minutes)";
+    schedule_audit(aws, POST_AUDIT_SCHEDULE, every, queue_arn, Task::AuditPosts).await
 }
 
 async fn schedule_audit(

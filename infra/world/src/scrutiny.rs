@@ -5,6 +5,15 @@ use std::sync::PoisonError;
 use crate::resources::SECRET_ACCESS_KEY;
 use crate::{CURSOR_KEY, INSTAGRAM_APP_SECRET, META_APP_SECRET, WEBHOOK_VERIFY_TOKEN, World, logs};
 
+/// The app's secrets and the AWS key.
+pub const SECRETS: [&str; 5] = [
+    INSTAGRAM_APP_SECRET,
+    META_APP_SECRET,
+    WEBHOOK_VERIFY_TOKEN,
+    CURSOR_KEY,
+    SECRET_ACCESS_KEY,
+];
+
 impl World {
     /// Every secret in play: tokens and codes that Instagram issued, the app's secrets, the AWS key, and what was seen
     /// at the consent window or noted by the test.
@@ -20,16 +29,7 @@ impl World {
     /// What no caller may see either: all but the login states, which belong to the caller.
     fn secrets(&self) -> Vec<String> {
         let mut secrets = self.instagram.secrets_in_play();
-        secrets.extend(
-            [
-                INSTAGRAM_APP_SECRET,
-                META_APP_SECRET,
-                WEBHOOK_VERIFY_TOKEN,
-                CURSOR_KEY,
-                SECRET_ACCESS_KEY,
-            ]
-            .map(str::to_owned),
-        );
+        secrets.extend(SECRETS.map(str::to_owned));
         secrets
     }
 
@@ -59,12 +59,18 @@ impl World {
 }
 
 fn assert_free_of(canaries: &[String], text: &str, place: &str) {
-    for canary in canaries {
+    if let Some(beginning) = found_in(text, canaries) {
+        panic!("a secret that begins with `{beginning}` stands in {place}");
+    }
+}
+
+/// The beginning of the first of these secrets that stands in a text, as it is or encoded for an address.
+pub fn found_in(text: &str, canaries: &[String]) -> Option<String> {
+    let stands = |canary: &&String| {
         let encoded: String = url::form_urlencoded::byte_serialize(canary.as_bytes()).collect();
         // Very short texts would be found by chance.
-        if canary.len() >= 12 && (text.contains(canary.as_str()) || text.contains(&encoded)) {
-            let beginning: String = canary.chars().take(10).collect();
-            panic!("a secret that begins with `{beginning}` stands in {place}");
-        }
-    }
+        canary.len() >= 12 && (text.contains(canary.as_str()) || text.contains(&encoded))
+    };
+    let found = canaries.iter().find(stands)?;
+    Some(found.chars().take(10).collect())
 }

@@ -39,6 +39,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// The least severe log line that is written.
     pub log_level: tracing::Level,
+    /// Under which names metrics are written.
+    pub metrics: MetricsConfig,
 }
 
 /// The Instagram app and its login.
@@ -114,6 +116,15 @@ pub struct PublishConfig {
     pub prepare_ahead: SignedDuration,
     /// Origins from which media are looked at although they are not public.
     pub trusted_media: Vec<Url>,
+}
+
+/// Under which names metrics are written.
+#[derive(Clone, Debug)]
+pub struct MetricsConfig {
+    /// The namespace of every metric.
+    pub namespace: String,
+    /// The function's name on Lambda.
+    pub function: String,
 }
 
 /// Callers of the HTTP API.
@@ -201,6 +212,10 @@ impl Config {
                 body_limit: reader.number("REQUEST_BODY_LIMIT", 1024, 6_000_000),
             },
             log_level: reader.log_level(),
+            metrics: MetricsConfig {
+                namespace: reader.text("METRICS_NAMESPACE"),
+                function: reader.set_by_lambda("AWS_LAMBDA_FUNCTION_NAME"),
+            },
         };
         if reader.problems.is_empty() {
             Ok(config)
@@ -243,6 +258,15 @@ impl Reader<'_> {
                 String::new()
             }
         }
+    }
+
+    /// Lambda sets it; elsewhere it is needed as well, so its absence is told like any other.
+    fn set_by_lambda(&mut self, name: &str) -> String {
+        let given = self.given(name).map(str::to_owned);
+        given.unwrap_or_else(|| {
+            self.problem(format!("{name} is not set"));
+            String::new()
+        })
     }
 
     /// Texts separated by commas: at least one.
@@ -394,21 +418,11 @@ impl Reader<'_> {
                 endpoint_of.insert(*service, url);
             }
         }
-        // Lambda sets these four; elsewhere they are needed as well, so their absence is told like any other.
-        let mut lambda = |name: &str, required: bool| match self.given(name).map(str::to_owned) {
-            Some(text) => Some(text),
-            None => {
-                if required {
-                    self.problem(format!("{name} is not set"));
-                }
-                None
-            }
-        };
-        let region = lambda("AWS_REGION", true).unwrap_or_default();
+        let region = self.set_by_lambda("AWS_REGION");
         let credentials = Credentials::new(
-            lambda("AWS_ACCESS_KEY_ID", true).unwrap_or_default(),
-            lambda("AWS_SECRET_ACCESS_KEY", true).unwrap_or_default(),
-            lambda("AWS_SESSION_TOKEN", false),
+            self.set_by_lambda("AWS_ACCESS_KEY_ID"),
+            self.set_by_lambda("AWS_SECRET_ACCESS_KEY"),
+            self.given("AWS_SESSION_TOKEN").map(str::to_owned),
             None,
             "environment",
         );
@@ -484,6 +498,7 @@ mod tests {
                 "SCHEDULE_ROLE_ARN",
                 "arn:aws:iam::000000000000:role/schedules",
             ),
+            ("AWS_LAMBDA_FUNCTION_NAME", "connect"),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "test-access-key"),
             ("AWS_SECRET_ACCESS_KEY", "test-secret-key"),

@@ -171,7 +171,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "LOG_LEVEL",
         Some("info"),
-        "`error`, `warn`, `info` or `debug`",
+        "`error`, `warn`, `info` or `debug`; lines with metrics are written in any case",
+    ),
+    variable(
+        "METRICS_NAMESPACE",
+        Some("InstagramIntegration"),
+        "CloudWatch's namespace of the metrics; the template names the stack in it",
     ),
     variable(
         "AWS_ENDPOINT_URL",

@@ -10,10 +10,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use lambda_http::request::RequestContext;
 
 use super::idempotency::honor_idempotency_key;
 use super::problem::{Problem, Refusal};
 use crate::app::App;
+use crate::config::MetricsConfig;
+use crate::metrics::{self, FUNCTION, Unit};
 use crate::telemetry::{self, Scope};
 
 /// The header that ties a caller's request to our log lines.
@@ -60,6 +63,10 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
             .extensions()
             .get::<MatchedPath>()
             .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+        let gateway_request_id = match request.extensions().get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+            _ => None,
+        };
         let mut response = if request.uri().to_string().len() > LONGEST_ADDRESS {
             Problem::new(
                 StatusCode::URI_TOO_LONG,
@@ -80,15 +87,16 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
             route: &route,
             status: response.status(),
             duration_ms: telemetry::milliseconds_since(start, &app.clock),
-            code: refusal.map_or("", |refusal| refusal.code),
+            code: refusal.map_or("ok", |refusal| refusal.code),
             fbtrace_id: refusal
                 .and_then(|refusal| refusal.fbtrace_id.as_deref())
                 .unwrap_or(""),
             cause: &scope.cause(),
             aws_calls: scope.aws_calls(),
             graph_calls: scope.graph_calls(),
+            gateway_request_id: gateway_request_id.as_deref(),
         };
-        line.write();
+        line.write(&app.config.metrics);
         response
     })
     .await
@@ -132,24 +140,37 @@ struct Line<'a> {
     cause: &'a str,
     aws_calls: u32,
     graph_calls: u32,
+    gateway_request_id: Option<&'a str>,
 }
 
 impl Line<'_> {
     /// `warn` when the caller erred, `error` when we did.
-    fn write(&self) {
+    fn write(&self, config: &MetricsConfig) {
+        let embedded = metrics::embedded(
+            config,
+            &[(
+                &[(FUNCTION, &config.function), ("Code", self.code)],
+                &[(
+                    "RequestDuration",
+                    Unit::Milliseconds,
+                    self.duration_ms as f64,
+                )],
+            )],
+        );
         macro_rules! write_at {
             ($level:ident) => {
                 tracing::$level!(
+                    target: metrics::TARGET,
                     event = "request",
                     method = self.method,
                     route = self.route,
                     status = self.status.as_u16(),
-                    durationMs = self.duration_ms,
-                    code = self.code,
+                    gatewayRequestId = self.gateway_request_id,
                     fbtraceId = self.fbtrace_id,
                     cause = self.cause,
                     awsCalls = self.aws_calls,
                     graphCalls = self.graph_calls,
+                    embedded,
                 )
             };
         }

@@ -1,6 +1,8 @@
 //! A post: what a company wants to publish, and what has become of it.
 
 mod content;
+#[cfg(test)]
+mod document;
 mod state;
 
 use jiff::Timestamp;

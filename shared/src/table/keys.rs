@@ -8,7 +8,7 @@
 //! | login state | `STATE#sha256(state)` | `STATE` | | |
 //! | timeline entry | `ACCOUNT#id` | `AT#time#suffix` | | |
 //! | sync log entry | `ACCOUNT#id` | `SYNC#time#suffix` | | |
-//! | post | `ACCOUNT#id` | `POST#postId` | `POSTS#accountId`, `publishAt or createdAt#postId` | `DUE#digit`, `wakeAt#accountId#postId` |
+//! | post | `ACCOUNT#id` | `POST#postId` | `POSTS#accountId`, `publishAt or createdAt#postId` | `DUE#number`, `wakeAt#accountId#postId` |
 //! | entry of a post's timeline | `ACCOUNT#id` | `OFPOST#postId#time#suffix` | | |
 //! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
 //! | caption template | `TEMPLATES#sha256(company)` | `TEMPLATE#id` | | |
@@ -35,7 +35,7 @@ pub type Item = HashMap<String, AttributeValue>;
 /// Name of the first index: accounts of a company, newest first; posts of an account, by their time.
 pub const INDEX_1: &str = "index1";
 /// Name of the second index: connected accounts, by the first digit of their id, soonest expiry first; posts with a next
-/// step, by the first digit of their id, soonest first.
+/// step, soonest first.
 pub const INDEX_2: &str = "index2";
 /// The attribute by which DynamoDB drops an item, seconds since the epoch.
 pub const TTL: &str = "ttl";
@@ -180,9 +180,19 @@ pub fn posts_partition(account: &str) -> String {
     format!("POSTS#{account}")
 }
 
-/// Partition of the second index with the posts whose id begins with `digit` and that something is to be done for.
-pub fn due_partition(digit: char) -> String {
-    format!("DUE#{digit}")
+/// Over so many partitions of the second index posts are dealt that have a next step: DynamoDB writes a thousand times a
+/// second to each.
+pub const DUE_PARTITIONS: u32 = 4;
+
+/// The partition of the second index that a post is dealt to.
+pub fn due_partition_of(post: &str) -> String {
+    let digit = post.chars().next().and_then(|digit| digit.to_digit(16));
+    due_partition(digit.unwrap_or_default() % DUE_PARTITIONS)
+}
+
+/// Partition of the second index with posts that have a next step.
+pub fn due_partition(number: u32) -> String {
+    format!("DUE#{number}")
 }
 
 /// Sort key of a post in the second index.

@@ -157,10 +157,10 @@ impl Table {
         Ok(PostPage { posts, next })
     }
 
-    /// Up to `most` posts whose id begins with `digit` and whose next step was due before `before`, longest due first.
+    /// Up to `most` posts of one of [`keys::DUE_PARTITIONS`] whose next step was due before `before`, longest due first.
     pub async fn overdue_posts(
         &self,
-        digit: char,
+        partition: u32,
         before: Timestamp,
         most: i32,
     ) -> Result<Vec<OverduePost>, AwsError> {
@@ -170,7 +170,7 @@ impl Table {
             .table_name(&self.name)
             .index_name(keys::INDEX_2)
             .key_condition_expression("index2pk = :due AND index2sk < :before")
-            .expression_attribute_values(":due", text(keys::due_partition(digit)))
+            .expression_attribute_values(":due", text(keys::due_partition(partition)))
             .expression_attribute_values(":before", text(keys::sortable(before)))
             .limit(most)
             .send()
@@ -242,8 +242,7 @@ fn post_item(post: &Post) -> Result<Item, AwsError> {
         text(keys::by_creation(post.listed_at(), &post.id)),
     );
     if let Some(wake_at) = post.wake_at {
-        let digit = post.id.chars().next().unwrap_or('0');
-        item.insert("index2pk".into(), text(keys::due_partition(digit)));
+        item.insert("index2pk".into(), text(keys::due_partition_of(&post.id)));
         item.insert(
             "index2sk".into(),
             text(keys::by_due_time(wake_at, &post.account, &post.id)),

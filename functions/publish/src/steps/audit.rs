@@ -11,15 +11,15 @@ use shared::tasks::Task;
 
 /// A step that is late by less comes by itself: the queue delivers a message again after three minutes.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
-/// How many posts of a digit one audit wakes; the next one goes on.
-const MOST: i32 = 50;
+/// How many posts of a partition one audit wakes; the next one goes on.
+const MOST: i32 = 200;
 
 /// Wakes the posts that nobody woke.
 pub(crate) async fn audit(app: &Arc<App>) -> Result<(), TaskError> {
     let before = app.clock.now() - LATE;
     let mut overdue = 0_usize;
-    for digit in keys::ID_DIGITS.chars() {
-        for found in app.table.overdue_posts(digit, before, MOST).await? {
+    for partition in 0..keys::DUE_PARTITIONS {
+        for found in app.table.overdue_posts(partition, before, MOST).await? {
             overdue += 1;
             tracing::warn!(
                 event = "post_overdue",
@@ -35,6 +35,7 @@ pub(crate) async fn audit(app: &Arc<App>) -> Result<(), TaskError> {
             app.post_queue.send(task).await?;
         }
     }
-    metrics::put(&[], &[("PostsOverdue", Unit::Count, overdue as f64)]);
+    let values = [("PostsOverdue", Unit::Count, overdue as f64)];
+    metrics::put(&app.config.metrics, &[], &values);
     Ok(())
 }

@@ -39,6 +39,8 @@ struct Step {
     account: Account,
     /// As it was read.
     post: Post,
+    /// Which of a carousel's items a call is about, where it is about one.
+    item: Option<usize>,
     now: Timestamp,
 }
 
@@ -74,6 +76,7 @@ pub(crate) async fn advance(
         app: app.clone(),
         account,
         post,
+        item: None,
         now,
     };
     match step.post.state {

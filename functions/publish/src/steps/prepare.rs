@@ -19,10 +19,11 @@ const MOST_RENEWALS: u32 = 1;
 /// A container that cannot be read for so long is taken for finished: whether it is, the publishing call will say.
 const UNREADABLE_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// What was found of one container.
+/// What was found of the containers.
 enum Polled {
     Finished,
     NotYet,
+    TooLong,
     Refused(GraphError),
 }
 
@@ -42,6 +43,7 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     let wanted = step.post.content.item_containers();
     let made = step.post.items.len();
     if step.post.container.is_none() && made < wanted.len() {
+        step.item = Some(made);
         let created = step
             .app
             .graph
@@ -54,6 +56,7 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     match polled {
         Polled::Finished => {}
         Polled::NotYet => return not_yet(step).await,
+        Polled::TooLong => return too_long(step).await,
         Polled::Refused(error) => return refused(step, &token, error).await,
     }
     if step.post.container.is_none() {
@@ -107,13 +110,16 @@ async fn check(step: &mut Step) -> Result<Option<Failure>, TaskError> {
 async fn poll_unfinished(step: &mut Step, token: &AccessToken) -> Result<Polled, TaskError> {
     let graph = step.app.graph.for_login(step.account.login);
     let (now, has_video) = (step.now, step.post.content.has_video());
-    let unfinished = step
-        .post
-        .items
-        .iter_mut()
-        .chain(step.post.container.iter_mut())
-        .filter(|container| !container.is_finished);
-    for container in unfinished {
+    let items = step.post.items.iter_mut().enumerate();
+    let items = items.map(|(index, item)| (Some(index), item));
+    let containers = items.chain(
+        step.post
+            .container
+            .iter_mut()
+            .map(|container| (None, container)),
+    );
+    for (item, container) in containers.filter(|(_, container)| !container.is_finished) {
+        step.item = item;
         let age = now.duration_since(container.made_at);
         match graph.container_status(token, &container.id).await {
             Ok(answered) => match answered.value {
@@ -121,7 +127,7 @@ async fn poll_unfinished(step: &mut Step, token: &AccessToken) -> Result<Polled,
                 ContainerStatus::InProgress if age < timing::longest_processing(has_video) => {
                     return Ok(Polled::NotYet);
                 }
-                ContainerStatus::InProgress => return Ok(refusal(ErrorKind::UploadFailed)),
+                ContainerStatus::InProgress => return Ok(Polled::TooLong),
                 ContainerStatus::Expired => return Ok(refusal(ErrorKind::MediaExpired)),
                 ContainerStatus::Failed(kind) => return Ok(refusal(kind)),
             },
@@ -135,6 +141,7 @@ async fn poll_unfinished(step: &mut Step, token: &AccessToken) -> Result<Polled,
         }
         container.is_finished = true;
     }
+    step.item = None;
     Ok(Polled::Finished)
 }
 
@@ -181,6 +188,16 @@ async fn keep_created(
     step.save(post, &told).await
 }
 
+/// The containers are left to expire.
+async fn too_long(step: Step) -> Result<(), TaskError> {
+    let reason = Failure {
+        code: "processing_timeout".into(),
+        message: "Instagram has not finished processing the media in time. A retry lets it try once more.".into(),
+        at: step.now,
+    };
+    step.fail(reason).await
+}
+
 async fn not_yet(step: Step) -> Result<(), TaskError> {
     let mut post = step.post.clone();
     post.tries += 1;
@@ -210,7 +227,10 @@ async fn ready(mut step: Step) -> Result<(), TaskError> {
 /// What becomes of the post after a refusal.
 async fn refused(step: Step, token: &AccessToken, error: GraphError) -> Result<(), TaskError> {
     step.note_refusal(token, &error).await?;
-    let reason = failure(error.kind, step.now);
+    let mut reason = failure(error.kind, step.now);
+    if let Some(index) = step.item {
+        reason.message = format!("Item {} of the carousel: {}", index + 1, reason.message);
+    }
     match outcome(error.kind, step.post.tries, error.retry_after, step.now) {
         Outcome::Again(pause) => {
             let mut post = step.post.clone();

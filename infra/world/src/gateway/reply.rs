@@ -37,7 +37,10 @@ struct Answer {
 
 impl Reply {
     /// Reads a function's answer.
-    pub(super) fn parse(answer: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// A sentence, where API Gateway would not take it.
+    pub fn parse(answer: &str) -> Result<Self, String> {
         let answer: Answer = serde_json::from_str(answer)
             .map_err(|_| "the function's answer is no HTTP response".to_owned())?;
         let mut headers = flat(answer.headers);
