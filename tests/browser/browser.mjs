@@ -9,7 +9,8 @@ export const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"],
 });
-export const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
+// A time zone with half an hour and with summer time: whoever leaves the offset out, or takes today's, is found out.
+export const context = await browser.newContext({ viewport: { width: 1000, height: 800 }, timezoneId: "America/St_Johns" });
 context.setDefaultTimeout(60_000);
 
 const complaints = [];

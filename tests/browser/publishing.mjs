@@ -66,6 +66,14 @@ await step("the caption is counted as the preflight counts it", async () => {
   assert.ok((await counter.getAttribute("class")).includes("bad"));
 });
 
+await step("a time is sent with the offset that the browser has then", async () => {
+  const sent = await page.evaluate(async (times) => {
+    const { withOffset } = await import("/local/composer.js");
+    return times.map(withOffset);
+  }, ["2027-01-15T09:30", "2027-07-15T09:30"]);
+  assert.deepEqual(sent, ["2027-01-15T09:30:00-03:30", "2027-07-15T09:30:00-02:30"]);
+});
+
 await step("a picture is published now, and its caption stays text", async () => {
   await sample("Square");
   await page.fill("[name=caption]", MARKUP);
@@ -84,7 +92,7 @@ await step("a picture is published now, and its caption stays text", async () =>
   await profile.close();
 });
 
-await step("a time line tells each step", async () => {
+await step("a timeline tells each step", async () => {
   await post(MARKUP).locator("summary").click();
   const entries = post(MARKUP).locator(".timeline span");
   await entries.first().waitFor();
@@ -106,8 +114,8 @@ await step("a post that is scheduled for tomorrow is in the calendar, and is pub
   await page.fill("[name=caption]", "Tomorrow's bread");
   await at(23);
   await page.click("#send");
-  await said("Planned for");
-  await badge("Tomorrow's bread", "Planned");
+  await said("Scheduled for");
+  await badge("Tomorrow's bread", "Scheduled");
   await inCalendar("Tomorrow's bread");
   await picture(page, "11-scheduled");
   await page.click("[data-advance=P1D]");
@@ -137,13 +145,13 @@ await step("a post is canceled, copied, changed and planned anew, with the keybo
   await page.fill("[name=caption]", "Three breads");
   await at(48);
   await page.press("#send", "Enter");
-  await badge("Three breads", "Planned");
+  await badge("Three breads", "Scheduled");
   await post("Three breads").locator(".cancel").press("Enter");
   await page.press("#confirm [value=no]", "Enter");
-  assert.equal(await post("Three breads").locator(".badge").textContent(), "Planned");
+  assert.equal(await post("Three breads").locator(".badge").textContent(), "Scheduled");
   await post("Three breads").locator(".cancel").press("Enter");
   await page.press("#confirm [value=yes]", "Enter");
-  await badge("Three breads", "Called off");
+  await badge("Three breads", "Canceled");
   assert.ok(await post("Three breads").locator(".cancel").isHidden());
 
   await post("Three breads").locator(".duplicate").press("Enter");
@@ -155,7 +163,7 @@ await step("a post is canceled, copied, changed and planned anew, with the keybo
   await page.uncheck("[name=draft]");
   await at(24);
   await page.press("#send", "Enter");
-  await badge("Four breads", "Planned");
+  await badge("Four breads", "Scheduled");
   assert.ok(await page.locator("#drafts-aside").isHidden());
   await picture(page, "12-posts");
 });
@@ -170,7 +178,7 @@ await step("on a small screen nothing is cut off", async () => {
 await step("what is at rest is not asked about", async () => {
   await post("Four breads").locator(".cancel").click();
   await page.click("#confirm [value=yes]");
-  await badge("Four breads", "Called off");
+  await badge("Four breads", "Canceled");
   const other = await context.newPage();
   await other.clock.install();
   await other.goto(PAGE);

@@ -112,7 +112,7 @@ function plan() {
 
 async function send() {
   showFindings([]);
-  tell("", false, PLACE);
+  for (const place of [PLACE, "posts-message"]) tell("", false, place);
   const body = { ...content(), ...plan(), draft: fields.draft.checked };
   let post;
   try {
@@ -126,7 +126,7 @@ async function send() {
   learn([post]);
   show(post.id);
   const isDraft = post.state === "draft";
-  tell(isDraft ? "Kept as a draft." : body.publishAt === "now" ? "It is on its way." : "Planned for " + moment(post.publishAt) + ".", false, PLACE);
+  tell(isDraft ? "Kept as a draft." : body.publishAt === "now" ? "It is on its way." : "Scheduled for " + moment(post.publishAt) + ".", false, PLACE);
 }
 
 function change(body) {

@@ -9,14 +9,14 @@ const EVERY = 1500;
 /** States in words. */
 export const STATES = {
   draft: "Draft",
-  scheduled: "Planned",
+  scheduled: "Scheduled",
   preparing: "Being prepared",
   ready: "Ready",
   publishing: "Being published",
   unknown: "Looked for",
   published: "Live",
   failed: "Failed",
-  canceled: "Called off",
+  canceled: "Canceled",
 };
 export const KINDS = { image: "Picture", carousel: "Carousel", reel: "Reel", story: "Story" };
 
