@@ -15,6 +15,7 @@ pub mod http;
 pub mod lambda;
 pub mod login;
 pub mod metrics;
+pub mod openapi;
 pub mod policy;
 pub mod post;
 pub mod schedules;

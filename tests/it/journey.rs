@@ -1,5 +1,6 @@
 //! A world with all functions in it, and the steps that people and callers take.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -15,6 +16,8 @@ use world::gateway::{HttpCall, Reply};
 pub(crate) use world::login::{Begun, account_on_page, code_on_page};
 use world::resources::{AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE, TABLE};
 use world::{Decision, World, WorldOptions, login};
+
+use crate::contract::{self, Refused};
 
 /// Somebody who calls the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,7 @@ pub(crate) struct Journey {
     /// Refreshes tokens, and takes the accounts' queue.
     pub(crate) worker: Function,
     answers: Mutex<Vec<String>>,
+    seen: Mutex<BTreeSet<Refused>>,
 }
 
 impl Journey {
@@ -74,6 +78,7 @@ impl Journey {
                 .with_tasks(refresh::handle),
             world,
             answers: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -84,8 +89,20 @@ impl Journey {
             .call(function, &call)
             .await
             .expect("the function answers");
+        let refused = contract::check(&call, &reply);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(refused);
+        drop(seen);
         self.note(&reply);
         reply
+    }
+
+    /// Every refusal that was answered.
+    pub(crate) fn seen(&self) -> BTreeSet<Refused> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Remembers an answer for the search for secrets.

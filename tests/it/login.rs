@@ -356,6 +356,24 @@ async fn a06_who_cancels_sees_a_friendly_page_with_another_try_that_works() {
 }
 
 #[tokio::test]
+async fn a06_an_error_of_instagrams_own_and_a_useless_code_connect_nothing() {
+    let journey = Journey::start().await;
+    for (brought, status, code) in [
+        ("error=server_error", 502, "instagram_refused_login"),
+        ("code=%20", 400, "invalid_code"),
+    ] {
+        let begun = journey.begin(ANN).await;
+        let query = format!("{brought}&state={}", begun.state);
+        let call = HttpCall::get(&format!("/instagram/callback?{query}"));
+        let call = call.cookie(begun.cookie.as_deref().expect("a cookie"));
+        let reply = journey.call(&journey.callback, call).await;
+        assert_refused(&reply, status, code);
+    }
+    assert!(journey.listed(ANN).await.is_empty());
+    journey.finish().await;
+}
+
+#[tokio::test]
 async fn a07_nothing_of_the_address_is_on_the_page() {
     let journey = Journey::start().await;
     for text in [

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod aws_faults;
+mod contract;
 mod coverage;
 mod crash;
 mod deployment;
@@ -11,6 +12,7 @@ mod issued;
 mod journey;
 mod lease;
 mod login;
+mod openapi;
 mod policy;
 mod post_crash;
 mod post_soak;

@@ -2,14 +2,13 @@
 //! walk through everything; what it may do stands in `template.yaml`.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use aws_sim::Permission;
 use serde_json::{Value, json};
 
 use crate::structure;
 use crate::template::{Deployed, TEMPLATE, text, text_of_file, texts};
-use crate::walk::{self, Recorded};
+use crate::walk::RECORDED;
 
 /// Actions for which IAM knows no resource.
 const WITHOUT_RESOURCE: &[&str] = &["scheduler:ListSchedules"];
@@ -19,14 +18,6 @@ const PATTERNS: &[&str] = &[
     "arn:aws:secretsmanager:us-east-1:000000000000:secret:instagram/tokens/*",
     "arn:aws:scheduler:us-east-1:000000000000:schedule/instagram/*",
 ];
-
-static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(walk::recorded())
-});
 
 /// One action on one resource, or on all that a pattern names.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -82,7 +82,7 @@ impl Source {
     }
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .canonicalize()
@@ -129,6 +129,18 @@ pub(crate) fn production_code() -> impl Iterator<Item = (&'static str, String)> 
         let lines: Vec<&str> = source.code().collect();
         (source.path.as_str(), lines.join("\n"))
     })
+}
+
+/// Whether a test's file names this text.
+pub(crate) fn is_named_by_a_test(text: &str) -> bool {
+    let is_test = |file: &&Source| {
+        file.is_rust() && !file.is_production() && file.path != "tests/it/contract.rs"
+    };
+    let text = format!("\"{text}\"");
+    FILES
+        .iter()
+        .filter(is_test)
+        .any(|file| file.text.contains(&text))
 }
 
 /// The text of a file of the project.

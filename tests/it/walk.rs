@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::task::Poll;
 
 use aws_sim::{Fault, FaultKind as AwsFaultKind, Permission};
@@ -17,6 +18,7 @@ use world::gateway::HttpCall;
 use world::resources::SCHEDULE_GROUP;
 use world::{Decision, access_key_id};
 
+use crate::contract::Refused;
 use crate::journey::{ANN, BOB, Caller, Journey};
 use crate::posts::body;
 
@@ -31,6 +33,8 @@ pub(crate) struct Recorded {
     needed: BTreeMap<String, BTreeSet<Permission>>,
     /// The names of all operations that any function called.
     pub(crate) operations: BTreeSet<String>,
+    /// Every refusal that was answered on the way.
+    pub(crate) refused: BTreeSet<Refused>,
 }
 
 impl Recorded {
@@ -53,6 +57,15 @@ impl Recorded {
     }
 }
 
+/// The walk, gone once.
+pub(crate) static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(recorded())
+});
+
 struct Walk {
     journey: Journey,
     /// `RefreshApi`: the routes of the crate whose tasks are the journey's worker.
@@ -62,7 +75,7 @@ struct Walk {
 }
 
 /// Goes the whole way.
-pub(crate) async fn recorded() -> Recorded {
+async fn recorded() -> Recorded {
     let mut journey = Journey::start().await;
     let world = &journey.world;
     let api = Function::new(world.app("RefreshApi")).with_routes(refresh::routes());
@@ -92,7 +105,12 @@ pub(crate) async fn recorded() -> Recorded {
             .or_default()
             .extend(call.permissions);
     }
-    Recorded { needed, operations }
+    let refused = walk.journey.seen();
+    Recorded {
+        needed,
+        operations,
+        refused,
+    }
 }
 
 impl Walk {

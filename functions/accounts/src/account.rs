@@ -12,6 +12,7 @@ use shared::http::{EditableAccount, JsonBody, OwnAccount, Problem};
 use shared::table::Transaction;
 use shared::table::timeline::TimelineEntry;
 use shared::telemetry;
+use utoipa::ToSchema;
 
 /// How often a record that somebody else just wrote is read anew.
 pub(crate) const TRIES: u32 = 10;
@@ -20,16 +21,23 @@ const LONGEST_DISPLAY_NAME: usize = 100;
 const LONGEST_CLIENT_ID: usize = 128;
 
 /// What a company may change of an account. A member that is absent stays as it is; `null` takes it back.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AccountChange {
+    /// The company's own name for it; `null`: Instagram's name again.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "Our bakery")]
     display_name: Option<Option<String>>,
+    /// The customer that it is assigned to; `null`: none any more.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._:-]{1,128}$", example = "client-7")]
     client_id: Option<Option<String>>,
 }
 
-/// `GET /instagram/accounts/{id}`.
+/// Shows an account.
+#[utoipa::path(get, path = "/instagram/accounts/{id}", responses(
+    (status = 200, description = "The account.", body = AccountView),
+))]
 pub(crate) async fn get_account(
     State(app): State<Arc<App>>,
     OwnAccount(account): OwnAccount,
@@ -37,8 +45,11 @@ pub(crate) async fn get_account(
     Json(AccountView::new(account, app.clock.now()))
 }
 
-/// `PATCH /instagram/accounts/{id}` with `displayName` (`null`: Instagram's name again), `clientId` (`null`: no
-/// customer's any more), or both → the account.
+/// Changes the name of an account, the customer that it is assigned to, or both.
+#[utoipa::path(patch, path = "/instagram/accounts/{id}", responses(
+    (status = 200, description = "The account as it is now.", body = AccountView),
+    ChangeRefusals,
+))]
 pub(crate) async fn update_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
@@ -48,18 +59,27 @@ pub(crate) async fn update_account(
     Ok(Json(AccountView::new(account, app.clock.now())))
 }
 
+shared::refusals!(
+    /// What a change is refused for.
+    pub(crate) ChangeRefusals: [nothing_to_change(), invalid_display_name(), invalid_client_id()]
+);
+
 /// A customer's id: the company's own word, from a character set that is safe everywhere.
 pub(crate) fn client_id(text: String) -> Result<String, Problem> {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
     if (1..=LONGEST_CLIENT_ID).contains(&text.len()) && text.bytes().all(is_safe) {
         return Ok(text);
     }
-    Err(Problem::bad_request(
+    Err(invalid_client_id())
+}
+
+pub(crate) fn invalid_client_id() -> Problem {
+    Problem::bad_request(
         "invalid_client_id",
         format!(
             "`clientId` must have 1 to {LONGEST_CLIENT_ID} letters, digits, `.`, `_`, `:` or `-`."
         ),
-    ))
+    )
 }
 
 fn display_name(text: String) -> Result<String, Problem> {
@@ -68,12 +88,23 @@ fn display_name(text: String) -> Result<String, Problem> {
     if (1..=LONGEST_DISPLAY_NAME).contains(&length) && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
     }
-    Err(Problem::bad_request(
+    Err(invalid_display_name())
+}
+
+fn invalid_display_name() -> Problem {
+    Problem::bad_request(
         "invalid_display_name",
         format!(
             "`displayName` must have 1 to {LONGEST_DISPLAY_NAME} characters, none of them a control character."
         ),
-    ))
+    )
+}
+
+fn nothing_to_change() -> Problem {
+    Problem::bad_request(
+        "nothing_to_change",
+        "Name what to change: `displayName`, `clientId` or both.",
+    )
 }
 
 /// A member that is there, be it `null`: serde leaves an absent one to the default.
@@ -84,10 +115,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 impl AccountChange {
     fn checked(self) -> Result<Self, Problem> {
         if self.display_name.is_none() && self.client_id.is_none() {
-            return Err(Problem::bad_request(
-                "nothing_to_change",
-                "Name what to change: `displayName`, `clientId` or both.",
-            ));
+            return Err(nothing_to_change());
         }
         Ok(Self {
             display_name: self

@@ -9,41 +9,56 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
 use shared::app::App;
+use utoipa::ToSchema;
 
 /// A service that takes longer does not count as ready.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// The function runs.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
+    /// Always `ok`.
+    #[schema(example = "ok")]
     status: &'static str,
+    /// Of the function.
+    #[schema(example = "0.1.0")]
     version: &'static str,
 }
 
 /// Whether requests can be served now.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
+    /// Whether all of them answer.
+    #[schema(example = true)]
     ready: bool,
+    /// Each of them.
     checks: Checks,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Checks {
+    /// DynamoDB.
     table: Check,
+    /// Secrets Manager.
     vault: Check,
+    /// SQS.
     queue: Check,
+    /// The app's secret, and whether it is complete.
     app_secret: Check,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Check {
     Ok,
     Failed,
 }
 
-/// `GET /health`: this function runs; nothing else is asked.
+/// Says that this runs.
+///
+/// Nothing else is asked.
+#[utoipa::path(get, path = "/health", responses((status = 200, description = "It runs.", body = Health)))]
 pub(crate) async fn get_health() -> Json<Health> {
     Json(Health {
         status: "ok",
@@ -51,8 +66,11 @@ pub(crate) async fn get_health() -> Json<Health> {
     })
 }
 
-/// `GET /ready`: asks the table, the vault and the queue, and the app's secret. 503 where one of
-/// them does not answer.
+/// Asks the table, the vault, the queue and the app's secret whether they answer.
+#[utoipa::path(get, path = "/ready", responses(
+    (status = 200, description = "All of them answer.", body = Readiness),
+    (status = 503, description = "One of them does not answer.", body = Readiness),
+))]
 pub(crate) async fn get_readiness(State(app): State<Arc<App>>) -> (StatusCode, Json<Readiness>) {
     let (table, vault, queue, app_secret) = tokio::join!(
         check("table", app.table.check()),

@@ -9,55 +9,92 @@ use serde::{Deserialize, Serialize};
 use shared::account::Account;
 use shared::app::App;
 use shared::http::cursor::List;
-use shared::http::paging;
+use shared::http::paging::{self, PageRefusals};
 use shared::http::{OwnAccount, Problem, QueryString};
 use shared::table::timeline::{SyncLogEntry, TimelineEntry};
+use utoipa::{IntoParams, ToSchema};
 
 /// The page of a history.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistoryQuery {
+    /// How many at once.
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 100, default = 25, example = 10)]
     limit: Option<String>,
+    /// Where the list goes on: `nextCursor` of its former page, with the same filters. Good for a day.
+    #[param(value_type = String, required = false, pattern = "^[A-Za-z0-9_-]{56,2048}$")]
     cursor: Option<String>,
 }
 
 /// A page of a history.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct History<T> {
+    /// Newest first.
     entries: Vec<T>,
+    /// For the next page; `null` on the last one.
     next_cursor: Option<String>,
 }
 
 /// One thing that happened, as a caller sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TimelineView {
+    /// When.
     at: Timestamp,
+    /// A stable word for what happened.
+    #[schema(example = "token_refreshed")]
     event: String,
+    /// The same for a person.
+    #[schema(example = "The connection was renewed until 2027-03-11.")]
     sentence: String,
+    /// The user who did it, or `schedule`.
+    #[schema(example = "schedule")]
     by: String,
+    /// Ties it to the log.
+    #[schema(example = "6062b68b-fdb9-4bc9-ae4e-65b6133e5d89")]
     correlation_id: String,
 }
 
 /// What one sync did, as a caller sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SyncLogView {
+    /// What was read: `profile`.
+    #[schema(example = "profile")]
     sync_type: String,
+    /// `success` or `failed`.
+    #[schema(example = "success")]
     status: String,
+    /// How much was taken over.
+    #[schema(example = 1)]
     items_synced: u64,
+    /// When it began.
     started_at: Timestamp,
+    /// When it ended.
     completed_at: Timestamp,
+    /// How long it took, milliseconds.
+    #[schema(example = 143)]
     duration_ms: u64,
+    /// Why it failed.
     error_code: Option<String>,
+    /// The same for a person.
     error_message: Option<String>,
+    /// Whether Instagram's rate limit ended it.
+    #[schema(example = false)]
     rate_limit_hit: bool,
+    /// When that limit ends.
     rate_limit_reset: Option<Timestamp>,
+    /// Ties it to the log.
+    #[schema(example = "6062b68b-fdb9-4bc9-ae4e-65b6133e5d89")]
     correlation_id: String,
 }
 
-/// `GET /instagram/accounts/{id}/timeline`: what happened to the account, a sentence each.
+/// Lists what happened to an account, newest first, a sentence each.
+#[utoipa::path(get, path = "/instagram/accounts/{id}/timeline", responses(
+    (status = 200, description = "A page of what happened.", body = History<TimelineView>),
+    PageRefusals,
+))]
 pub(crate) async fn list_timeline(
     State(app): State<Arc<App>>,
     OwnAccount(account): OwnAccount,
@@ -77,7 +114,11 @@ pub(crate) async fn list_timeline(
     }))
 }
 
-/// `GET /instagram/accounts/{id}/sync-log`: what each sync of the account did.
+/// Lists what each sync of an account did, newest first.
+#[utoipa::path(get, path = "/instagram/accounts/{id}/sync-log", responses(
+    (status = 200, description = "A page of syncs.", body = History<SyncLogView>),
+    PageRefusals,
+))]
 pub(crate) async fn list_sync_log(
     State(app): State<Arc<App>>,
     OwnAccount(account): OwnAccount,

@@ -10,17 +10,21 @@ use shared::account::Account;
 use shared::app::App;
 use shared::http::{Caller, Problem};
 use shared::table::overview::Overview;
+use utoipa::ToSchema;
 
 /// The integrations by platform.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Integrations {
+    /// All Instagram accounts of the company.
     instagram: Integration,
 }
 
 /// How it stands with one platform.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Integration {
+    /// `connected`: at least one account works; `needs_attention`: none does, and a person can mend that;
+    /// `disconnected`: there is none.
     status: IntegrationStatus,
     /// The newest account that works.
     connected_account: Option<ConnectedAccount>,
@@ -29,13 +33,15 @@ struct Integration {
     /// When its token runs out.
     expires_at: Option<Timestamp>,
     /// Whether any account's token has ten days or less left.
+    #[schema(example = false)]
     needs_refresh: bool,
     /// How many accounts are connected, those in trouble among them.
+    #[schema(example = 1)]
     accounts: usize,
 }
 
 /// What a settings page shows: computed from the accounts' states, stored nowhere.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum IntegrationStatus {
     /// At least one account works.
@@ -46,26 +52,47 @@ enum IntegrationStatus {
     Disconnected,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ConnectedAccount {
+    /// Ours.
+    #[schema(example = "a3972e6e-ff59-4209-923f-9658e29f68ec")]
     id: String,
+    /// Without `@`.
+    #[schema(example = "corner.bakery")]
     username: Option<String>,
+    /// The company's own name for it, or Instagram's.
+    #[schema(example = "Corner Bakery")]
     display_name: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ConnectedProfile {
+    /// Without `@`.
+    #[schema(example = "corner.bakery")]
     username: Option<String>,
+    /// The company's own name for it, or Instagram's.
+    #[schema(example = "Corner Bakery")]
     display_name: Option<String>,
+    /// How many follow it.
+    #[schema(example = 1840)]
     followers: Option<u64>,
+    /// Meta's CDN; it expires.
+    #[schema(example = "https://cdn.example.com/corner.bakery.jpg")]
     profile_picture_url: Option<String>,
+    /// As on the profile.
+    #[schema(example = "Bread since 1921.")]
     biography: Option<String>,
+    /// As on the profile.
+    #[schema(example = "https://bakery.example.com")]
     website: Option<String>,
 }
 
-/// `GET /integrations`: how the company's Instagram accounts stand, taken together.
+/// Says how the company's Instagram accounts stand, taken together, for a settings page.
+#[utoipa::path(get, path = "/integrations", responses(
+    (status = 200, description = "The integrations by platform.", body = Integrations),
+))]
 pub(crate) async fn get_integrations(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -25,8 +25,12 @@ use crate::account::{TRIES, read_again};
 /// How long Instagram may take to hear that we want no more events.
 const UNSUBSCRIBE_WITHIN: Duration = Duration::from_secs(2);
 
-/// `POST /instagram/accounts/{id}/disconnect` → the account, disconnected: its token is removed, its schedules are
-/// gone, its history stays. Asking again answers the same.
+/// Ends the connection of an account.
+///
+/// Its token is removed, its schedules are gone, its history stays. Asking again answers the same.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/disconnect", responses(
+    (status = 200, description = "The account, disconnected.", body = AccountView),
+))]
 pub(crate) async fn disconnect_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
@@ -35,7 +39,10 @@ pub(crate) async fn disconnect_account(
     Ok(Json(AccountView::new(account, app.clock.now())))
 }
 
-/// `DELETE /instagram/accounts/{id}` → 204: disconnected, and everything that was stored about it erased.
+/// Ends the connection of an account, and erases everything that was stored about it.
+#[utoipa::path(delete, path = "/instagram/accounts/{id}", responses(
+    (status = 204, description = "It is gone. From now on it answers 404."),
+))]
 pub(crate) async fn delete_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,

@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::account::{Account, AccountView, Failure, Status, TokenStatus};
 use shared::app::App;
-use shared::graph::GraphError;
+use shared::graph::{Endpoint, GraphError};
 use shared::http::{EditableAccount, Problem};
+use shared::openapi::of_instagram;
 use shared::sync::{self, Asked, SyncError};
 use shared::verdict;
+use utoipa::ToSchema;
 
 /// How an account stands.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CheckedStatus {
     /// As it is now.
@@ -25,15 +27,20 @@ pub(crate) struct CheckedStatus {
     /// Why the status is what it is; where Instagram was asked and settled nothing, why not.
     reason: Option<Failure>,
     /// Whether Instagram was asked just now, and its answer settles the status.
+    #[schema(example = true)]
     checked: bool,
     /// When this was found.
     checked_at: Timestamp,
 }
 
-/// `POST /instagram/accounts/{id}/sync` → the account with the profile that Instagram has now.
+/// Reads the profile of an account from Instagram now.
 ///
 /// Where Instagram refuses, its refusal is answered; the account keeps it as `error` and, where it changes the state,
 /// as `statusReason`.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/sync", responses(
+    (status = 200, description = "The account with the profile that Instagram has now.", body = AccountView),
+    TokenRefusals, ProfileRefusals,
+))]
 pub(crate) async fn sync_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
@@ -48,12 +55,15 @@ pub(crate) async fn sync_account(
     }
 }
 
-/// `POST /instagram/accounts/{id}/refresh-status` → how the account stands, asked at Instagram where that can tell more
-/// than the record does.
+/// Asks Instagram whether the connection of an account works.
 ///
 /// Instagram is not asked about an account that has no token, whose token has run out, or whose rate limit is reached:
 /// the answer is known. An outage is not the account's state, and therefore no error of this request: the status stays,
 /// `checked` is `false` and `reason` says why.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/refresh-status", responses(
+    (status = 200, description = "How the account stands.", body = CheckedStatus),
+    TokenRefusals,
+))]
 pub(crate) async fn check_account_status(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
@@ -69,6 +79,21 @@ pub(crate) async fn check_account_status(
         .map_err(problem)?;
     Ok(Json(CheckedStatus::asked(&asked, app.clock.now())))
 }
+
+shared::refusals!(
+    /// Why Instagram cannot be asked with the account's token.
+    pub(crate) TokenRefusals: [
+        Problem::token_missing(),
+        Problem::token_unavailable(),
+    ]
+);
+shared::refusals!(
+    /// Why there is no profile.
+    pub(crate) ProfileRefusals: of_instagram(&[Endpoint::Profile])
+        .into_iter()
+        .map(Problem::from)
+        .chain([Problem::account_not_connected()])
+);
 
 impl CheckedStatus {
     fn stored(account: &Account, now: Timestamp) -> Self {

@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 use shared::config::Mode;
-use shared::graph::{ErrorKind, GraphError};
+use shared::graph::{Endpoint, ErrorKind, GraphError};
 use shared::http::Problem;
+use shared::openapi::{Refusals, of_instagram};
 
 /// The same for a state that is missing, malformed or unknown: whoever guesses learns nothing.
 pub(crate) fn invalid_state() -> Problem {
@@ -128,6 +129,50 @@ pub(crate) fn by_instagram(error: GraphError, mode: Mode) -> Problem {
         problem.detail = detail.into();
     }
     problem
+}
+
+/// Why a login is not finished, whoever brings it back.
+fn of_any_login() -> Vec<Problem> {
+    let calls = [
+        Endpoint::CodeExchange,
+        Endpoint::LongLivedExchange,
+        Endpoint::Profile,
+    ];
+    let of_instagram = of_instagram(&calls).into_iter();
+    let mut all: Vec<Problem> = of_instagram
+        .map(|error| by_instagram(error, Mode::Production))
+        .collect();
+    all.extend([
+        invalid_state(),
+        already_used(),
+        expired(),
+        too_slow(),
+        no_code(),
+        missing_scope(),
+        not_professional(),
+        connected_elsewhere(),
+        busy(),
+        Problem::unavailable(),
+        Problem::token_unavailable(),
+    ]);
+    all
+}
+
+shared::refusals!(
+    /// Why `POST /instagram/callback` connects nothing.
+    pub(crate) LoginRefusals: of_any_login().into_iter().chain([another_caller()])
+);
+
+/// The same as pages, for Meta's redirect.
+pub(crate) struct LoginPages;
+
+impl utoipa::IntoResponses for LoginPages {
+    fn responses() -> Refusals {
+        let only_here = [another_browser(), denied(), other_error()];
+        let refusals = shared::openapi::refusals(of_any_login().into_iter().chain(only_here));
+        let as_page = |(name, answer)| (format!("{name} page"), answer);
+        refusals.into_iter().map(as_page).collect()
+    }
 }
 
 /// Whether another try by the same person can end otherwise.

@@ -8,50 +8,97 @@ mod start;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
 use shared::browser;
+use shared::config::BASIC_SCOPE;
 use shared::graph::LoginKind;
 use shared::http::{Editor, Problem, QueryString};
 use shared::table::login_states::Display;
+use utoipa::{IntoParams, ToSchema};
 
 use start::{Request, Started};
 
-/// The function's routes.
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/instagram/connect", get(start_login))
+shared::routes! {
+    self::{start_login},
 }
 
-#[derive(Deserialize)]
+/// What a login is begun with.
+#[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Parameters {
+pub(crate) struct Parameters {
+    /// Which of Meta's logins.
     #[serde(default)]
+    #[param(required = false, schema_with = built_logins, example = "instagram")]
     login: LoginKind,
+    /// A part of the configured scopes, separated by commas; all of them where it is absent.
+    #[param(value_type = String, required = false, example = "instagram_business_basic")]
     scopes: Option<String>,
+    /// Where the person ends: one of the addresses that the configuration allows; the first where it is absent.
+    #[param(value_type = String, required = false)]
     return_to: Option<String>,
+    /// How the login ends: on a page that closes its popup, or with a redirect to `returnTo`.
     #[serde(default)]
+    #[param(required = false, inline, example = "popup")]
     display: Display,
 }
 
-#[derive(Serialize)]
+shared::refusals!(
+    /// Why no login is begun.
+    pub(crate) LoginRefusals: [
+        start::unsupported_login(),
+        start::invalid_scopes(&[BASIC_SCOPE.into()]),
+        return_to::invalid(),
+    ]
+);
+
+/// The login `facebook` is not built yet, and answers 400.
+fn built_logins() -> utoipa::openapi::Object {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .enum_values(Some([LoginKind::Instagram.name()]))
+        .build()
+}
+
+/// A login that was begun.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+pub(crate) struct BegunLogin {
+    /// The consent window's address.
+    #[schema(
+        example = "https://instagram.example.com/oauth/authorize?client_id=100200300400500&state=…"
+    )]
     url: String,
+    /// What Instagram hands back to the callback.
+    #[schema(example = "qfuj8lGFrscBi0G4J6u-ow_IC4rDWj3QTtqeqtfKaGo")]
     state: String,
+    /// The scopes that are asked for.
+    #[schema(example = json!(["instagram_business_basic"]))]
     scopes: Vec<String>,
+    /// The Instagram app's id.
+    #[schema(example = "100200300400500")]
     client_id: String,
+    /// Where Instagram sends the person back to.
+    #[schema(example = "https://api.example.com/instagram/callback")]
     redirect_uri: String,
+    /// Until when the login can be finished.
     expires_at: Timestamp,
 }
 
-/// `GET /instagram/connect?login=&scopes=&returnTo=&display=` → where to send the person.
-async fn start_login(
+/// Begins a login: answers with the address to send the person to.
+///
+/// A browser gets a cookie that binds the login to it, and must send its credentials. A login that a server begins is
+/// finished by `POST /instagram/callback`.
+#[utoipa::path(get, path = "/instagram/connect", responses(
+    (status = 200, description = "The login that was begun.", body = BegunLogin),
+    LoginRefusals,
+))]
+pub(crate) async fn start_login(
     State(app): State<Arc<App>>,
     Editor(caller): Editor,
     QueryString(parameters): QueryString<Parameters>,
@@ -73,7 +120,7 @@ async fn start_login(
         login,
         client_id,
     } = start::start(&app, request).await?;
-    let answer = Answer {
+    let answer = BegunLogin {
         url: url.into(),
         state,
         scopes: login.scopes,

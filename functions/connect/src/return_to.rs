@@ -17,11 +17,15 @@ pub(crate) fn checked(config: &InstagramConfig, asked: Option<&str>) -> Result<S
             .map(ToString::to_string)
             .unwrap_or_default()),
         Some(text) if is_allowed(&config.return_to, text) => Ok(text.to_owned()),
-        Some(_) => Err(Problem::bad_request(
-            "invalid_return_to",
-            "`returnTo` is not one of the addresses that this service may return to (INSTAGRAM_RETURN_TO).",
-        )),
+        Some(_) => Err(invalid()),
     }
+}
+
+pub(crate) fn invalid() -> Problem {
+    Problem::bad_request(
+        "invalid_return_to",
+        "`returnTo` is not one of the addresses that this service may return to (INSTAGRAM_RETURN_TO).",
+    )
 }
 
 /// An allowed origin covers every path on it; an allowed address with a path covers only itself.

@@ -30,10 +30,7 @@ pub(crate) struct Started {
 /// Begins a login.
 pub(crate) async fn start(app: &App, request: Request) -> Result<Started, Problem> {
     if request.login != LoginKind::Instagram {
-        return Err(Problem::bad_request(
-            "unsupported_login",
-            "Only the login `instagram` is built; the login `facebook` comes later.",
-        ));
+        return Err(unsupported_login());
     }
     let login = LoginState {
         company: request.caller.company,
@@ -67,11 +64,22 @@ fn scopes(configured: &[String], text: &str) -> Result<Vec<String>, Problem> {
         let is_asked = |scope: &&String| asked.contains(&scope.as_str());
         return Ok(configured.iter().filter(is_asked).cloned().collect());
     }
-    Err(Problem::bad_request(
+    Err(invalid_scopes(configured))
+}
+
+pub(crate) fn unsupported_login() -> Problem {
+    Problem::bad_request(
+        "unsupported_login",
+        "Only the login `instagram` is built; the login `facebook` comes later.",
+    )
+}
+
+pub(crate) fn invalid_scopes(configured: &[String]) -> Problem {
+    Problem::bad_request(
         "invalid_scopes",
         format!(
             "`scopes` takes a list, separated by commas, of {}; `{BASIC_SCOPE}` must be among them.",
             configured.join(", ")
         ),
-    ))
+    )
 }

@@ -10,21 +10,26 @@ use shared::account::Status;
 use shared::app::App;
 use shared::http::{Caller, Problem};
 use shared::table::coverage::Coverage;
+use utoipa::ToSchema;
 
 /// How a company's connected accounts are covered. `connected` is the sum of `scheduled`, `unscheduled` and the accounts
 /// of `waiting`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CoverageAnswer {
     /// Whether nothing is unscheduled.
+    #[schema(example = true)]
     complete: bool,
     /// Accounts with a token.
+    #[schema(example = 4)]
     connected: usize,
     /// Those that are renewed by themselves.
+    #[schema(example = 3)]
     scheduled: usize,
     /// Those that wait for a person, by state and reason.
     waiting: Vec<Waiting>,
     /// Those without a refresh ahead: the hourly audit mends them.
+    #[schema(example = 0)]
     unscheduled: usize,
     /// The next refresh of any.
     next_refresh_at: Option<Timestamp>,
@@ -35,15 +40,23 @@ pub(crate) struct CoverageAnswer {
     audited_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Waiting {
+    /// Their state.
     status: Status,
+    /// A stable code.
+    #[schema(example = "token_expired")]
     reason: String,
+    /// How many.
+    #[schema(example = 1)]
     accounts: usize,
 }
 
-/// `GET /health/coverage` → the coverage of the caller's company.
+/// Says whether each connected account of the company is renewed by itself, or waits for a person and why.
+#[utoipa::path(get, path = "/health/coverage", responses(
+    (status = 200, description = "The coverage of the company.", body = CoverageAnswer),
+))]
 pub(crate) async fn get_coverage(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -12,20 +12,13 @@ mod sync_account;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use shared::app::App;
 use shared::lambda::{TaskError, TaskFuture};
 use shared::tasks::Task;
 
-/// The function's routes.
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route(
-            "/instagram/accounts/{id}/refresh",
-            post(route::refresh_account),
-        )
-        .route("/health/coverage", get(coverage::get_coverage))
+shared::routes! {
+    route::{refresh_account},
+    coverage::{get_coverage},
 }
 
 /// Does one task.

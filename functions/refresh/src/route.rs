@@ -11,6 +11,7 @@ use shared::account::{Account, AccountView, Status};
 use shared::app::App;
 use shared::graph::{Endpoint, ErrorKind, GraphError};
 use shared::http::{EditableAccount, Problem};
+use shared::openapi::of_instagram;
 use shared::policy::{Asker, Obstacle};
 use shared::verdict;
 
@@ -21,9 +22,13 @@ use crate::renew::{Renewal, renew};
 const LOOKS: u32 = 40;
 const LOOK_AFTER: Duration = Duration::from_millis(100);
 
-/// `POST /instagram/accounts/{id}/refresh` → the account with its younger token.
+/// Renews the token of an account now, once it is a day old.
 ///
 /// Where another worker is renewing it just now, its result is answered.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/refresh", responses(
+    (status = 200, description = "The account with its younger token.", body = AccountView),
+    RefreshRefusals,
+))]
 pub(crate) async fn refresh_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
@@ -46,10 +51,7 @@ pub(crate) async fn refresh_account(
         Renewal::Refused(error) => return Err((*error).into()),
         Renewal::NotStored(error) => return Err(error.into()),
         Renewal::WrongAccount => {
-            return Err(Problem::conflict(
-                "wrong_account",
-                "Instagram answered with the token of another account, which was not taken. The former connection stays.",
-            ));
+            return Err(wrong_account());
         }
     };
     Ok(Json(AccountView::new(account, app.clock.now())))
@@ -101,6 +103,63 @@ fn failure_of_another(account: &Account, before: &Account) -> Problem {
     }
 }
 
+shared::refusals!(
+    /// Why a token is not renewed.
+    pub(crate) RefreshRefusals: {
+        let of_ours = [
+            wrong_account(),
+            in_progress(),
+            Problem::account_not_connected(),
+            Problem::token_missing(),
+            Problem::token_unavailable(),
+            revoked(),
+            token_expired(),
+            Problem::rate_limited(Duration::ZERO),
+            token_too_young(Timestamp::UNIX_EPOCH),
+            refresh_just_failed(),
+        ];
+        let of_instagram = of_instagram(&[Endpoint::Refresh]).into_iter().map(Problem::from);
+        of_instagram.chain(of_ours)
+    }
+);
+
+fn wrong_account() -> Problem {
+    Problem::conflict(
+        "wrong_account",
+        "Instagram answered with the token of another account, which was not taken. The former connection stays.",
+    )
+}
+
+fn revoked() -> Problem {
+    Problem::conflict(
+        "revoked",
+        "Instagram has taken this app's access to the account back. Connect the account again.",
+    )
+}
+
+fn token_expired() -> Problem {
+    let kind = ErrorKind::TokenExpired;
+    Problem::conflict(kind.code(), kind.row().sentence)
+}
+
+fn token_too_young(until: Timestamp) -> Problem {
+    Problem::conflict(
+        "token_too_young",
+        format!(
+            "The connection was renewed less than a day ago. Instagram renews it again from {} on.",
+            until.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+    )
+}
+
+fn refresh_just_failed() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "refresh_just_failed",
+        "Instagram has just refused to renew the connection. Try again in a few minutes.",
+    )
+}
+
 fn in_progress() -> Problem {
     Problem::conflict(
         "refresh_in_progress",
@@ -111,29 +170,11 @@ fn in_progress() -> Problem {
 fn problem(obstacle: Obstacle, account: &Account, now: Timestamp) -> Problem {
     match obstacle {
         Obstacle::NotConnected => Problem::account_not_connected(),
-        Obstacle::Dead if account.status == Status::Revoked => Problem::conflict(
-            "revoked",
-            "Instagram has taken this app's access to the account back. Connect the account again.",
-        ),
-        Obstacle::Dead => Problem::conflict(
-            "token_expired",
-            "The connection to Instagram has ended and cannot be renewed. Connect the account again.",
-        ),
+        Obstacle::Dead if account.status == Status::Revoked => revoked(),
+        Obstacle::Dead => token_expired(),
         Obstacle::RateLimited(until) => Problem::rate_limited(left(until, now)),
-        Obstacle::TooYoung(until) => Problem::conflict(
-            "token_too_young",
-            format!(
-                "The connection was renewed less than a day ago. Instagram renews it again from {} on.",
-                until.strftime("%Y-%m-%d %H:%M UTC")
-            ),
-        )
-        .retry_after(left(until, now)),
-        Obstacle::CoolingDown(until) => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "refresh_just_failed",
-            "Instagram has just refused to renew the connection. Try again in a few minutes.",
-        )
-        .retry_after(left(until, now)),
+        Obstacle::TooYoung(until) => token_too_young(until).retry_after(left(until, now)),
+        Obstacle::CoolingDown(until) => refresh_just_failed().retry_after(left(until, now)),
         // A person is not bound to the schedule.
         Obstacle::NotDue(_) => in_progress(),
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use shared::app::App;
 use shared::lambda::Function;
-use std::sync::Arc;
+use shared::openapi::Described;
+use std::sync::{Arc, LazyLock};
 
 /// A function behind the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +23,12 @@ pub enum FunctionName {
 }
 
 /// A route of the API.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// Upper-case method.
-    pub method: &'static str,
+    pub method: String,
     /// The path with its placeholders, as API Gateway takes it.
-    pub path: &'static str,
+    pub path: String,
     /// Who answers.
     pub function: FunctionName,
     /// Whether the JWT authorizer stands before it.
@@ -43,116 +44,22 @@ pub struct Match {
     pub parameters: BTreeMap<String, String>,
 }
 
-const fn open(method: &'static str, path: &'static str, function: FunctionName) -> Route {
-    Route {
-        method,
-        path,
-        function,
-        needs_jwt: false,
-    }
-}
-
-const fn guarded(method: &'static str, path: &'static str, function: FunctionName) -> Route {
-    Route {
-        method,
-        path,
-        function,
-        needs_jwt: true,
-    }
-}
-
-const POSTS: &str = "/instagram/accounts/{id}/posts";
-const POST: &str = "/instagram/accounts/{id}/posts/{postId}";
-
-/// Every route.
-pub const ROUTES: &[Route] = &[
-    guarded("GET", "/instagram/connect", FunctionName::Connect),
-    open("GET", "/instagram/callback", FunctionName::Callback),
-    guarded("POST", "/instagram/callback", FunctionName::Callback),
-    guarded("GET", "/instagram/accounts", FunctionName::Accounts),
-    guarded(
-        "GET",
-        "/instagram/accounts/expiring",
-        FunctionName::Accounts,
-    ),
-    guarded("GET", "/instagram/accounts/{id}", FunctionName::Accounts),
-    guarded("PATCH", "/instagram/accounts/{id}", FunctionName::Accounts),
-    guarded("DELETE", "/instagram/accounts/{id}", FunctionName::Accounts),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/disconnect",
-        FunctionName::Accounts,
-    ),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/sync",
-        FunctionName::Accounts,
-    ),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/refresh-status",
-        FunctionName::Accounts,
-    ),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/refresh",
-        FunctionName::Refresh,
-    ),
-    guarded(
-        "GET",
-        "/instagram/accounts/{id}/timeline",
-        FunctionName::Accounts,
-    ),
-    guarded(
-        "GET",
-        "/instagram/accounts/{id}/sync-log",
-        FunctionName::Accounts,
-    ),
-    guarded("GET", POSTS, FunctionName::Publish),
-    guarded("POST", POSTS, FunctionName::Publish),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/posts/bulk",
-        FunctionName::Publish,
-    ),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/posts/preflight",
-        FunctionName::Publish,
-    ),
-    guarded("GET", POST, FunctionName::Publish),
-    guarded("PATCH", POST, FunctionName::Publish),
-    guarded("DELETE", POST, FunctionName::Publish),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/posts/{postId}/retry",
-        FunctionName::Publish,
-    ),
-    guarded(
-        "POST",
-        "/instagram/accounts/{id}/posts/{postId}/duplicate",
-        FunctionName::Publish,
-    ),
-    guarded(
-        "GET",
-        "/instagram/accounts/{id}/posts/{postId}/timeline",
-        FunctionName::Publish,
-    ),
-    guarded(
-        "GET",
-        "/instagram/accounts/{id}/publishing-limit",
-        FunctionName::Publish,
-    ),
-    guarded("GET", "/templates", FunctionName::Publish),
-    guarded("POST", "/templates", FunctionName::Publish),
-    guarded("GET", "/templates/{templateId}", FunctionName::Publish),
-    guarded("PATCH", "/templates/{templateId}", FunctionName::Publish),
-    guarded("DELETE", "/templates/{templateId}", FunctionName::Publish),
-    guarded("GET", "/integrations", FunctionName::Accounts),
-    guarded("GET", "/health/coverage", FunctionName::Refresh),
-    open("GET", "/health", FunctionName::Accounts),
-    open("GET", "/ready", FunctionName::Accounts),
-];
+/// Every route, as its handler describes it.
+pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let of_function = |function: FunctionName| {
+        let operations = function.operations().into_iter();
+        operations.map(move |operation| Route {
+            method: operation.method.to_uppercase(),
+            path: operation.path,
+            function,
+            needs_jwt: operation.needs_jwt,
+        })
+    };
+    FunctionName::ALL
+        .into_iter()
+        .flat_map(of_function)
+        .collect()
+});
 
 impl FunctionName {
     /// All functions.
@@ -172,6 +79,17 @@ impl FunctionName {
             Self::Accounts => "accounts",
             Self::Publish => "publish",
             Self::Refresh => "refresh",
+        }
+    }
+
+    /// What its routes say of themselves.
+    pub fn operations(self) -> Vec<Described> {
+        match self {
+            Self::Connect => connect::operations(),
+            Self::Callback => callback::operations(),
+            Self::Accounts => accounts::operations(),
+            Self::Publish => publish::operations(),
+            Self::Refresh => refresh::operations(),
         }
     }
 
@@ -198,7 +116,7 @@ pub fn find(method: &str, path: &str) -> Option<Match> {
         .iter()
         .filter(|route| route.method == method)
         .filter_map(|route| {
-            parameters(route.path, path).map(|parameters| Match { route, parameters })
+            parameters(&route.path, path).map(|parameters| Match { route, parameters })
         })
         .min_by_key(|found| found.parameters.len())
 }
@@ -227,7 +145,7 @@ mod tests {
     use super::*;
 
     fn path_of(method: &str, path: &str) -> Option<&'static str> {
-        find(method, path).map(|found| found.route.path)
+        find(method, path).map(|found| found.route.path.as_str())
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::graph::{AccountType, LoginKind, Profile};
 use crate::policy;
@@ -17,7 +18,7 @@ pub use view::AccountView;
 pub const PLATFORM: &str = "instagram";
 
 /// What state an account is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Works.
@@ -96,7 +97,7 @@ impl Status {
 }
 
 /// How it stands with an account's token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenStatus {
     /// More than ten days left.
@@ -112,30 +113,35 @@ pub enum TokenStatus {
 }
 
 /// Why something about an account failed last, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// Stable code, from the error catalogue or ours.
+    #[schema(example = "token_expired")]
     pub code: String,
     /// A sentence for a person.
+    #[schema(example = "The connection to Instagram has ended. Connect the account again.")]
     pub message: String,
     /// When it happened.
+    #[schema(example = "2027-01-20T09:14:18.185Z")]
     pub at: Timestamp,
 }
 
 /// Usage of Instagram's rate limits, as its last answer told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rate {
     /// Percent used, 100 and more means blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 12)]
     pub usage_percent: Option<u32>,
     /// Until when Instagram takes no calls.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-11-21T10:14:18Z")]
     pub blocked_until: Option<Timestamp>,
 }
 
 /// Why Instagram publishes nothing for an account, and until when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublishingPause {
     /// When it is tried again.
     pub until: Timestamp,

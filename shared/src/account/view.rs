@@ -2,45 +2,59 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Account, Failure, PublishingPause, Rate, Status, TokenStatus};
 use crate::graph::LoginKind;
 
 /// What a caller sees of an account: never the company, the token's data or the version.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountView {
     /// UUID, ours.
+    #[schema(example = "a3972e6e-ff59-4209-923f-9658e29f68ec")]
     pub id: String,
     /// `instagram`.
+    #[schema(example = "instagram")]
     pub platform: String,
     /// Which login its token came from.
     pub login: LoginKind,
     /// Instagram's professional account id, digits.
+    #[schema(example = "17841486648000001")]
     pub platform_account_id: String,
     /// Without `@`.
+    #[schema(example = "corner.bakery")]
     pub username: Option<String>,
     /// The company's own name for it, or Instagram's.
+    #[schema(example = "Corner Bakery")]
     pub display_name: Option<String>,
     /// Meta's CDN; it expires.
+    #[schema(example = "https://cdn.example.com/corner.bakery.jpg")]
     pub profile_picture_url: Option<String>,
     /// As on the profile.
+    #[schema(example = "Bread since 1921.")]
     pub biography: Option<String>,
     /// As on the profile.
+    #[schema(example = "https://bakery.example.com")]
     pub website: Option<String>,
     /// Followers.
+    #[schema(example = 1840)]
     pub follower_count: Option<u64>,
     /// Accounts followed.
+    #[schema(example = 210)]
     pub following_count: Option<u64>,
     /// Media published.
+    #[schema(example = 312)]
     pub media_count: Option<u64>,
     /// `business` or `creator`.
+    #[schema(example = "business")]
     pub account_type: Option<String>,
     /// `null` where Instagram does not tell.
     pub is_verified: Option<bool>,
     /// Only with the Facebook login.
     pub facebook_page_id: Option<String>,
     /// The company's customer that it is assigned to.
+    #[schema(example = "client-7")]
     pub client_id: Option<String>,
     /// What state it is in.
     pub status: Status,
@@ -51,22 +65,28 @@ pub struct AccountView {
     /// Whether ten days or less are left.
     pub needs_refresh: bool,
     /// Granted scopes.
+    #[schema(example = json!(["instagram_business_basic", "instagram_business_content_publish"]))]
     pub scopes: Vec<String>,
     /// Scopes that were asked for and not granted.
+    #[schema(example = json!([]))]
     pub missing_scopes: Vec<String>,
     /// When it was connected, last time.
+    #[schema(example = "2026-11-21T09:14:18.206Z")]
     pub connected_at: Timestamp,
     /// When its token runs out.
+    #[schema(example = "2027-01-20T09:14:18.185Z")]
     pub token_expires_at: Option<Timestamp>,
     /// When its token was refreshed last.
     pub last_token_refresh_at: Option<Timestamp>,
     /// Why the last refresh failed.
     pub last_token_refresh_error: Option<Failure>,
     /// When it is refreshed next; `null` while no refresh is planned, since a person must connect it again.
+    #[schema(example = "2027-01-10T06:07:45Z")]
     pub next_refresh_at: Option<Timestamp>,
     /// When the person removed the app.
     pub deauthorized_at: Option<Timestamp>,
     /// When its profile was read last.
+    #[schema(example = "2026-11-21T09:14:18.206Z")]
     pub last_sync_at: Option<Timestamp>,
     /// Why the last sync failed.
     pub error: Option<Failure>,
@@ -75,10 +95,13 @@ pub struct AccountView {
     /// Why posts wait that are due, and until when; `null` while they do not.
     pub publishing_paused: Option<PublishingPause>,
     /// Webhook fields it is subscribed to.
+    #[schema(example = json!(["comments", "messages"]))]
     pub webhook_fields: Vec<String>,
     /// When the record was made.
+    #[schema(example = "2026-11-21T09:14:18.206Z")]
     pub created_at: Timestamp,
     /// When the record was written last.
+    #[schema(example = "2026-11-21T09:15:18.311Z")]
     pub updated_at: Timestamp,
 }
 

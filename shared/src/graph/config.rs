@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::breaker::BreakerConfig;
 use crate::secret::Secret;
 
 /// Which of Meta's two ways a person logged in, and so which hosts, scopes and calls an account has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LoginKind {
     /// Instagram API with Instagram Login: no Facebook Page is needed.

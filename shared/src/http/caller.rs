@@ -12,6 +12,7 @@ use lambda_http::request::RequestContext;
 use super::problem::Problem;
 use crate::app::App;
 use crate::config::ApiConfig;
+use crate::openapi::{Describe, Described};
 
 /// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,13 +86,7 @@ impl FromRequestParts<Arc<App>> for Caller {
             .and_then(|claims| {
                 Self::from_claims(&app.config.api, |name| claims.get(name).map(String::as_str))
             })
-            .ok_or_else(|| {
-                Problem::new(
-                    StatusCode::UNAUTHORIZED,
-                    "unauthorized",
-                    "Send a valid JWT as `Authorization: Bearer …`.",
-                )
-            })
+            .ok_or_else(unauthorized)
     }
 }
 
@@ -101,12 +96,39 @@ impl FromRequestParts<Arc<App>> for Editor {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, app).await?;
         if caller.role == Role::Viewer {
-            return Err(Problem::forbidden(
-                "role_forbids",
-                "Your role may only read. Ask an administrator of your company for the role `editor`.",
-            ));
+            return Err(role_forbids());
         }
         Ok(Self(caller))
+    }
+}
+
+fn unauthorized() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "Send a valid JWT as `Authorization: Bearer …`.",
+    )
+}
+
+fn role_forbids() -> Problem {
+    Problem::forbidden(
+        "role_forbids",
+        "Your role may only read. Ask an administrator of your company for the role `editor`.",
+    )
+}
+
+/// Whoever has a caller asks the table.
+impl Describe for Caller {
+    fn describe(described: &mut Described) {
+        described.needs_jwt = true;
+        described.refuse([unauthorized(), Problem::unavailable()]);
+    }
+}
+
+impl Describe for Editor {
+    fn describe(described: &mut Described) {
+        Caller::describe(described);
+        described.refuse([role_forbids()]);
     }
 }
 

@@ -48,12 +48,7 @@ impl List<'_> {
         cursor: &str,
         now: Timestamp,
     ) -> Result<String, Problem> {
-        self.read(secrets, cursor, now).ok_or_else(|| {
-            Problem::bad_request(
-                "invalid_cursor",
-                "The cursor does not belong to this list or is older than a day. Start again without one.",
-            )
-        })
+        self.read(secrets, cursor, now).ok_or_else(invalid_cursor)
     }
 
     fn read(&self, secrets: &AppSecrets, cursor: &str, now: Timestamp) -> Option<String> {
@@ -85,6 +80,14 @@ impl List<'_> {
             signed,
         ]
     }
+}
+
+/// What is answered for a cursor that a list does not take.
+pub fn invalid_cursor() -> Problem {
+    Problem::bad_request(
+        "invalid_cursor",
+        "The cursor does not belong to this list or is older than a day. Start again without one.",
+    )
 }
 
 #[cfg(test)]

@@ -11,12 +11,15 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::request::RequestContext;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use super::idempotency::honor_idempotency_key;
+use super::idempotency::{self, honor_idempotency_key};
 use super::problem::{Problem, Refusal};
 use crate::app::App;
 use crate::config::MetricsConfig;
 use crate::metrics::{self, FUNCTION, Unit};
+use crate::openapi::Described;
 use crate::telemetry::{self, Scope};
 
 /// The header that ties a caller's request to our log lines.
@@ -32,20 +35,8 @@ pub fn edge(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
             app.clone(),
             honor_idempotency_key,
         ))
-        .fallback(|| async {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "route_not_found",
-                "There is no such route.",
-            )
-        })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This route does not take this method.",
-            )
-        })
+        .fallback(async || route_not_found())
+        .method_not_allowed_fallback(async || method_not_allowed())
         .layer(middleware::from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
@@ -68,12 +59,7 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
             _ => None,
         };
         let mut response = if request.uri().to_string().len() > LONGEST_ADDRESS {
-            Problem::new(
-                StatusCode::URI_TOO_LONG,
-                "address_too_long",
-                "The address is too long.",
-            )
-            .into_response()
+            address_too_long().into_response()
         } else {
             AssertUnwindSafe(next.run(request))
                 .catch_unwind()
@@ -105,12 +91,60 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
 /// A panic is our fault, and costs the sandbox nothing: the next request finds it as it was.
 fn panicked() -> Response {
     telemetry::note_cause("panicked".to_owned());
+    internal_error().into_response()
+}
+
+fn route_not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "route_not_found",
+        "There is no such route.",
+    )
+}
+
+fn method_not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "This route does not take this method.",
+    )
+}
+
+fn internal_error() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal_error",
         "Something went wrong here. If it stays, tell the operator the correlation id.",
     )
-    .into_response()
+}
+
+fn address_too_long() -> Problem {
+    Problem::new(
+        StatusCode::URI_TOO_LONG,
+        "address_too_long",
+        "The address is too long.",
+    )
+}
+
+/// What the edge adds to every operation, and what `Idempotency-Key` adds to a caller's POST.
+pub(crate) fn describe(described: &mut Described) {
+    described.refuse([address_too_long(), internal_error()]);
+    if described.path.contains('{') {
+        // API Gateway decodes the path before it hands it on: an id with `%2F`, `%3F` or `%23` leads elsewhere.
+        described.refuse([route_not_found(), method_not_allowed()]);
+    }
+    let correlation_id = ParameterBuilder::new()
+        .name(CORRELATION_ID)
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "8 to 64 letters, digits, `-`, `_` and `.`: comes back. In place of anything else comes a new one.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .example(Some("an-id-of-yours-0001".into()));
+    described.take(correlation_id);
+    if described.needs_jwt && described.method == "post" {
+        idempotency::describe(described);
+    }
 }
 
 fn set_headers(response: &mut Response, correlation_id: &str) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -9,6 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use crate::app::App;
+
+/// What `REQUEST_BODY_LIMIT` is where nothing is configured, for examples.
+pub(super) const REQUEST_BODY_LIMIT: usize = 65_536;
 
 /// A JSON body. The type names every member it takes (`deny_unknown_fields`).
 pub struct JsonBody<T>(pub T);
@@ -21,20 +25,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "content_type",
-                "Send the body as `Content-Type: application/json`.",
-            ));
+            return Err(content_type());
         }
         let bytes = body_bytes(request, app.config.api.body_limit).await?;
         // serde would also take an array, member by member.
         let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         if start.is_some_and(|byte| *byte != b'{') {
-            return Err(Problem::bad_request(
-                "invalid_body",
-                "The body was not understood: it is not a JSON object.",
-            ));
+            return Err(not_understood("it is not a JSON object"));
         }
         serde_json::from_slice(&bytes)
             .map(Self)
@@ -46,12 +43,9 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for QueryString<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
-        Query::try_from_uri(&parts.uri).map(|Query(query)| Self(query)).map_err(|_| {
-            Problem::bad_request(
-                "invalid_query",
-                "The query has a parameter that this route does not take, one given twice, or a value of the wrong form.",
-            )
-        })
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(query)| Self(query))
+            .map_err(|error| invalid_query(&fault_of_query(&error)))
     }
 }
 
@@ -63,6 +57,30 @@ pub fn member<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Proble
     serde_json::from_value(value).map_err(|error| invalid_body(&error))
 }
 
+/// Names the parameter, and never repeats its value.
+fn fault_of_query(error: &QueryRejection) -> String {
+    let text = std::error::Error::source(error).map(ToString::to_string);
+    let text = text.unwrap_or_default();
+    if text.starts_with("duplicate field") || text.starts_with("missing field") {
+        return text;
+    }
+    if let Some((_, unknown)) = text.split_once(": unknown field") {
+        return format!("unknown field{unknown}");
+    }
+    let name = text.split(':').next().unwrap_or_default();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("`{name}` must be {expected}"),
+        None => format!("`{name}` has the wrong form"),
+    }
+}
+
+pub(crate) fn invalid_query(what: &str) -> Problem {
+    Problem::bad_request(
+        "invalid_query",
+        format!("The query was not understood: {what}."),
+    )
+}
+
 /// The whole body.
 ///
 /// # Errors
@@ -70,13 +88,7 @@ pub fn member<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Proble
 pub async fn body_bytes(request: Request, limit: usize) -> Result<bytes::Bytes, Problem> {
     axum::body::to_bytes(request.into_body(), limit)
         .await
-        .map_err(|_| {
-            Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!("The body has more than {limit} bytes."),
-            )
-        })
+        .map_err(|_| body_too_large(limit))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -112,10 +124,39 @@ fn invalid_body(error: &serde_json::Error) -> Problem {
             error.column()
         )
     };
+    not_understood(&what)
+}
+
+fn not_understood(what: &str) -> Problem {
     Problem::bad_request(
         "invalid_body",
         format!("The body was not understood: {what}."),
     )
+}
+
+fn content_type() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content_type",
+        "Send the body as `Content-Type: application/json`.",
+    )
+}
+
+pub(super) fn body_too_large(limit: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("The body has more than {limit} bytes."),
+    )
+}
+
+/// What a body can be refused for.
+pub(crate) fn body_refusals() -> [Problem; 3] {
+    [
+        content_type(),
+        body_too_large(REQUEST_BODY_LIMIT),
+        not_understood("unknown field `example`"),
+    ]
 }
 
 #[cfg(test)]
@@ -128,6 +169,38 @@ mod tests {
     #[expect(dead_code, reason = "only parsed")]
     struct Body {
         name: String,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Parameters {
+        login: crate::graph::LoginKind,
+        scopes: Option<String>,
+        limit: Option<u32>,
+    }
+
+    #[test]
+    fn a_refused_query_names_the_parameter_and_never_the_value() {
+        for (query, expected) in [
+            ("login=instagram&sort=canary", "unknown field `sort`"),
+            (
+                "login=instagram&scopes=canary&scopes=b",
+                "duplicate field `scopes`",
+            ),
+            ("scopes=canary", "missing field `login`"),
+            (
+                "login=canary,%20expected",
+                "`login` must be `instagram` or `facebook`",
+            ),
+            ("login=instagram&limit=canary", "`limit` has the wrong form"),
+        ] {
+            let address = format!("https://api.example.com/?{query}").parse().unwrap();
+            let error = Query::<Parameters>::try_from_uri(&address).unwrap_err();
+            let detail = invalid_query(&fault_of_query(&error)).detail;
+            assert!(detail.contains(expected), "{detail}");
+            assert!(!detail.contains("canary"), "{detail}");
+        }
     }
 
     #[test]

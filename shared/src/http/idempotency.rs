@@ -7,12 +7,15 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::caller::Caller;
-use super::extract::body_bytes;
+use super::extract::{REQUEST_BODY_LIMIT, body_bytes, body_too_large};
 use super::problem::Problem;
 use crate::app::App;
 use crate::digest::sha256_hex;
+use crate::openapi::Described;
 use crate::table::idempotency::{Answer, Claimed};
 
 const HEADER: &str = "idempotency-key";
@@ -37,13 +40,10 @@ pub async fn honor_idempotency_key(
     let key = key
         .to_str()
         .ok()
-        .filter(|key| (1..=255).contains(&key.len()))
-        .ok_or_else(|| {
-            Problem::bad_request(
-                "invalid_idempotency_key",
-                "`Idempotency-Key` must have 1 to 255 ASCII characters.",
-            )
-        })?
+        .filter(|key| {
+            (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        })
+        .ok_or_else(invalid_key)?
         .to_owned();
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
@@ -63,20 +63,8 @@ pub async fn honor_idempotency_key(
     let holder = match claimed {
         Claimed::Now(holder) => holder,
         Claimed::Answered(answer) => return Ok(replay(answer)),
-        Claimed::InFlight => {
-            return Err(Problem::conflict(
-                "request_in_flight",
-                "The same request is still being worked on. Ask again in a moment.",
-            )
-            .retry_after(std::time::Duration::from_secs(2)));
-        }
-        Claimed::Different => {
-            return Err(Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "This `Idempotency-Key` belongs to another request. Use a new one.",
-            ));
-        }
+        Claimed::InFlight => return Err(in_flight()),
+        Claimed::Different => return Err(key_reused()),
     };
 
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
@@ -103,6 +91,52 @@ pub async fn honor_idempotency_key(
         tracing::warn!(event = "idempotency_not_settled", error = %error, "an answer could not be remembered");
     }
     Ok(Response::from_parts(head, Body::from(bytes)))
+}
+
+fn invalid_key() -> Problem {
+    Problem::bad_request(
+        "invalid_idempotency_key",
+        "`Idempotency-Key` must have 1 to 255 visible ASCII characters, and no space.",
+    )
+}
+
+fn in_flight() -> Problem {
+    Problem::conflict(
+        "request_in_flight",
+        "The same request is still being worked on. Ask again in a moment.",
+    )
+    .retry_after(std::time::Duration::from_secs(2))
+}
+
+fn key_reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        "This `Idempotency-Key` belongs to another request. Use a new one.",
+    )
+}
+
+/// What the header adds to an operation.
+pub(super) fn describe(described: &mut Described) {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "The same key and request get the same answer, for a day, and act once.",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .pattern(Some("^[!-~]{1,255}$")),
+        ))
+        .example(Some("8a1f0c1e-7d0b-4a53-9d0a-0c3b8f3d5a10".into()));
+    described.take(key);
+    described.refuse([
+        invalid_key(),
+        in_flight(),
+        key_reused(),
+        body_too_large(REQUEST_BODY_LIMIT),
+    ]);
 }
 
 fn replay(answer: Answer) -> Response {

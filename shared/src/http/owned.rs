@@ -7,10 +7,14 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::{Caller, Editor, Problem};
 use crate::account::Account;
 use crate::app::App;
+use crate::openapi::{Describe, Described};
 
 /// The account of the path, for a caller who may read it.
 pub struct OwnAccount(pub Account);
@@ -61,12 +65,45 @@ async fn account_of_path(
         .await?
         .ok_or_else(Problem::account_not_found)?;
     if account.company != caller.company {
-        return Err(Problem::forbidden(
-            "account_of_another_company",
-            "This account belongs to another company.",
-        ));
+        return Err(of_another_company());
     }
     Ok(account)
+}
+
+fn of_another_company() -> Problem {
+    Problem::forbidden(
+        "account_of_another_company",
+        "This account belongs to another company.",
+    )
+}
+
+fn describe_account(described: &mut Described) {
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(
+        "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    ));
+    let id = ParameterBuilder::new()
+        .name("id")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("The account's id."))
+        .schema(Some(schema))
+        .example(Some("a3972e6e-ff59-4209-923f-9658e29f68ec".into()));
+    described.take(id);
+    described.refuse([Problem::account_not_found(), of_another_company()]);
+}
+
+impl Describe for OwnAccount {
+    fn describe(described: &mut Described) {
+        Caller::describe(described);
+        describe_account(described);
+    }
+}
+
+impl Describe for EditableAccount {
+    fn describe(described: &mut Described) {
+        Editor::describe(described);
+        describe_account(described);
+    }
 }
 
 /// Whether a text has the form of our ids: anything else cannot name a record, and is not asked for.

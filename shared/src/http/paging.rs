@@ -1,7 +1,7 @@
 //! How lists are read in pages: how many at once, and where the next page begins.
 
 use super::Problem;
-use super::cursor::List;
+use super::cursor::{List, invalid_cursor};
 use crate::app::App;
 
 const USUAL_LIMIT: usize = 25;
@@ -28,13 +28,20 @@ pub fn limit(given: Option<&str>) -> Result<usize, Problem> {
     };
     whole_number(given, LARGEST_LIMIT)
         .and_then(|limit| usize::try_from(limit).ok())
-        .ok_or_else(|| {
-            Problem::bad_request(
-                "invalid_limit",
-                format!("`limit` must be a whole number from 1 to {LARGEST_LIMIT}."),
-            )
-        })
+        .ok_or_else(invalid_limit)
 }
+
+fn invalid_limit() -> Problem {
+    Problem::bad_request(
+        "invalid_limit",
+        format!("`limit` must be a whole number from 1 to {LARGEST_LIMIT}."),
+    )
+}
+
+crate::refusals!(
+    /// What the page of a list is refused for.
+    pub PageRefusals: [invalid_limit(), invalid_cursor()]
+);
 
 /// Where a cursor says that the list goes on.
 ///

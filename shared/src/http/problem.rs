@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::aws::AwsError;
 use crate::graph::{AccountEffect, ErrorKind, GraphError, Retry, Who};
@@ -33,14 +34,17 @@ pub struct Problem {
 }
 
 /// Meta's numbers for an error, for its support and for people who know them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstagramNumbers {
     /// Meta's `code`.
+    #[schema(example = 190)]
     pub code: Option<i64>,
     /// Meta's `error_subcode`.
+    #[schema(example = 463)]
     pub subcode: Option<i64>,
     /// Meta's id of the call.
+    #[schema(example = "AbCdEfGhIjKlMnOpQrStUv")]
     pub fbtrace_id: Option<String>,
 }
 
@@ -53,18 +57,30 @@ pub struct Refusal {
     pub fbtrace_id: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A refusal, as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+#[schema(as = Problem)]
+pub struct Body<'a> {
+    /// Always `about:blank`: `code` says what it is.
     r#type: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// A sentence for the person who must act.
     detail: &'a str,
+    /// A stable word for a program.
     code: &'static str,
+    /// Ties the answer to the log.
     correlation_id: String,
+    /// Where Instagram refused: Meta's numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     instagram: Option<&'a InstagramNumbers>,
+    /// Where a preflight refused: all that it found.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     findings: &'a [Finding],
 }
 
@@ -140,6 +156,23 @@ impl Problem {
         }
     }
 
+    /// 409: the vault has no token for a connected account.
+    pub fn token_missing() -> Self {
+        Self::conflict(
+            "token_missing",
+            "No token is stored for this account. Connect the account again.",
+        )
+    }
+
+    /// 503: the vault's page cannot be read.
+    pub fn token_unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "token_unavailable",
+            "The account's token cannot be read. The operator of this service has to look.",
+        )
+    }
+
     /// The refusal with a time to try again.
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
@@ -194,15 +227,8 @@ impl From<VaultError> for Problem {
             | VaultError::Busy
             | VaultError::Occupied
             | VaultError::Spent(_) => Self::unavailable(),
-            VaultError::Missing => Self::conflict(
-                "token_missing",
-                "No token is stored for this account. Connect the account again.",
-            ),
-            VaultError::Damaged | VaultError::Full => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "token_unavailable",
-                "The account's token cannot be read. The operator of this service has to look.",
-            ),
+            VaultError::Missing => Self::token_missing(),
+            VaultError::Damaged | VaultError::Full => Self::token_unavailable(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::graph::ContainerFields;
 
@@ -23,125 +24,215 @@ pub enum Content {
 }
 
 /// One picture in the feed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
     /// Where Instagram fetches the picture.
+    #[schema(example = "https://media.example.com/bread.jpg")]
     pub image_url: String,
     /// What the picture shows, for people who do not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 1000, example = "A loaf of bread")]
     pub alt_text: Option<String>,
     /// Accounts on the picture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_tags: Vec<PlacedTag>,
     /// The text below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
     /// Id of the Facebook page of a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        pattern = "^[0-9]{1,40}$",
+        example = "106077252765112"
+    )]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
     /// A comment that the account writes below the post once it is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        max_length = 2200,
+        example = "The recipe is on our page."
+    )]
     pub first_comment: Option<String>,
 }
 
 /// Two to ten pictures and videos in the feed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Carousel {
     /// In the order in which they are shown. All are cropped to the proportions of the first one.
+    #[schema(min_items = 2, max_items = 10)]
     pub items: Vec<Item>,
     /// The text below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
     /// Id of the Facebook page of a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        pattern = "^[0-9]{1,40}$",
+        example = "106077252765112"
+    )]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
     /// A comment that the account writes below the post once it is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        max_length = 2200,
+        example = "The recipe is on our page."
+    )]
     pub first_comment: Option<String>,
 }
 
 /// One item of a carousel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "ItemFields", into = "ItemFields")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(
+    untagged,
+    expecting = "an item of a carousel has `imageUrl`, with `altText` and `userTags`, or `videoUrl`"
+)]
 pub enum Item {
     /// A picture.
-    Image {
-        /// Where Instagram fetches it.
-        image_url: String,
-        /// What it shows, for people who do not see it.
-        alt_text: Option<String>,
-        /// Accounts on it.
-        user_tags: Vec<PlacedTag>,
-    },
-    /// A video, which takes neither an alternative text nor tags.
-    Video {
-        /// Where Instagram fetches it.
-        video_url: String,
-    },
+    Image(ImageItem),
+    /// A video.
+    Video(VideoItem),
+}
+
+/// A picture of a carousel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImageItem {
+    /// Where Instagram fetches the picture.
+    #[schema(example = "https://media.example.com/bread.jpg")]
+    pub image_url: String,
+    /// What the picture shows, for people who do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 1000, example = "A loaf of bread")]
+    pub alt_text: Option<String>,
+    /// Accounts on the picture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_tags: Vec<PlacedTag>,
+}
+
+/// A video of a carousel, which takes neither an alternative text nor tags.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VideoItem {
+    /// Where Instagram fetches the video.
+    #[schema(example = "https://media.example.com/oven.mp4")]
+    pub video_url: String,
 }
 
 /// A video.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Reel {
     /// Where Instagram fetches the video.
+    #[schema(example = "https://media.example.com/oven.mp4")]
     pub video_url: String,
     /// A picture for its cover, which goes before `thumb_offset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://media.example.com/cover.jpg")]
     pub cover_url: Option<String>,
     /// The moment of the video that makes its cover, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 1500)]
     pub thumb_offset: Option<u64>,
     /// Whether it may be shown in the feed as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = true)]
     pub share_to_feed: Option<bool>,
     /// The name of its own sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Morning in the bakery")]
     pub audio_name: Option<String>,
     /// Accounts in the video.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_tags: Vec<NameTag>,
     /// Shown to people who do not follow the account first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub trial_reel: Option<TrialReel>,
     /// The text below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
     /// Id of the Facebook page of a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        pattern = "^[0-9]{1,40}$",
+        example = "106077252765112"
+    )]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
     /// A comment that the account writes below the post once it is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        max_length = 2200,
+        example = "The recipe is on our page."
+    )]
     pub first_comment: Option<String>,
 }
 
 /// A picture or a video that is shown for a day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "StoryFields", into = "StoryFields")]
-pub struct Story {
-    /// What it shows.
-    pub media: Media,
+#[serde(
+    untagged,
+    expecting = "a story has either `imageUrl` or `videoUrl`, and `userTags`"
+)]
+pub enum Story {
+    /// A picture.
+    Image(ImageStory),
+    /// A video.
+    Video(VideoStory),
+}
+
+/// A picture that is shown for a day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImageStory {
+    /// Where Instagram fetches the picture.
+    #[schema(example = "https://media.example.com/oven.jpg")]
+    pub image_url: String,
     /// Accounts that it mentions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_tags: Vec<StoryTag>,
+}
+
+/// A video that is shown for a day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VideoStory {
+    /// Where Instagram fetches the video.
+    #[schema(example = "https://media.example.com/oven.mp4")]
+    pub video_url: String,
+    /// Accounts that it mentions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_tags: Vec<StoryTag>,
 }
 
@@ -155,7 +246,7 @@ pub enum Media {
 }
 
 /// How a trial reel becomes one for everybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum TrialReel {
     /// A person decides, in Instagram's app.
@@ -165,23 +256,26 @@ pub enum TrialReel {
 }
 
 /// An account's name, without `@`: Instagram answers an unknown error to one with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(value_type = String, example = "corner.bakery")]
 pub struct Handle(String);
 
 /// An account at a place of a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlacedTag {
     /// The account's name.
     pub username: Handle,
     /// From the left edge, 0 to 1.
+    #[schema(minimum = 0, maximum = 1, example = 0.5)]
     pub x: f64,
     /// From the upper edge, 0 to 1.
+    #[schema(minimum = 0, maximum = 1, example = 0.8)]
     pub y: f64,
 }
 
 /// An account in a video.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NameTag {
     /// The account's name.
@@ -189,16 +283,18 @@ pub struct NameTag {
 }
 
 /// An account that a story mentions, at a place or at none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoryTag {
     /// The account's name.
     pub username: Handle,
     /// From the left edge, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 1, example = 0.5)]
     pub x: Option<f64>,
     /// From the upper edge, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 1, example = 0.8)]
     pub y: Option<f64>,
 }
 
@@ -291,13 +387,13 @@ impl Content {
                 .iter()
                 .enumerate()
                 .map(|(index, item)| match item {
-                    Item::Image { image_url, .. } => (
+                    Item::Image(item) => (
                         format!("items[{index}].imageUrl"),
-                        Media::Image(image_url.clone()),
+                        Media::Image(item.image_url.clone()),
                     ),
-                    Item::Video { video_url } => (
+                    Item::Video(item) => (
                         format!("items[{index}].videoUrl"),
-                        Media::Video(video_url.clone()),
+                        Media::Video(item.video_url.clone()),
                     ),
                 })
                 .collect(),
@@ -307,12 +403,11 @@ impl Content {
                 let video = ("videoUrl".into(), Media::Video(reel.video_url.clone()));
                 [Some(video), cover].into_iter().flatten().collect()
             }
-            Content::Story(story) => {
-                let member = match story.media {
-                    Media::Image(_) => "imageUrl",
-                    Media::Video(_) => "videoUrl",
-                };
-                vec![(member.into(), story.media.clone())]
+            Content::Story(Story::Image(story)) => {
+                vec![("imageUrl".into(), Media::Image(story.image_url.clone()))]
+            }
+            Content::Story(Story::Video(story)) => {
+                vec![("videoUrl".into(), Media::Video(story.video_url.clone()))]
             }
         }
     }
@@ -330,18 +425,14 @@ impl Content {
             return Vec::new();
         };
         let fields = |item: &Item| match item {
-            Item::Image {
-                image_url,
-                alt_text,
-                user_tags,
-            } => ContainerFields::default()
-                .with("image_url", image_url)
+            Item::Image(item) => ContainerFields::default()
+                .with("image_url", &item.image_url)
                 .with("is_carousel_item", "true")
-                .with_some("alt_text", alt_text.as_ref())
-                .with_some("user_tags", list(user_tags)),
-            Item::Video { video_url } => ContainerFields::default()
+                .with_some("alt_text", item.alt_text.as_ref())
+                .with_some("user_tags", list(&item.user_tags)),
+            Item::Video(item) => ContainerFields::default()
                 .with("media_type", "VIDEO")
-                .with("video_url", video_url)
+                .with("video_url", &item.video_url)
                 .with("is_carousel_item", "true"),
         };
         carousel.items.iter().map(fields).collect()
@@ -381,16 +472,14 @@ impl Content {
                 .with_some("collaborators", list(&reel.collaborators))
                 .with_some("location_id", reel.location_id.as_ref())
                 .with_some("is_ai_generated", flag(reel.is_ai_generated)),
-            Content::Story(story) => {
-                let member = match story.media {
-                    Media::Image(_) => "image_url",
-                    Media::Video(_) => "video_url",
-                };
-                ContainerFields::default()
-                    .with("media_type", "STORIES")
-                    .with(member, story.media.address())
-                    .with_some("user_tags", list(&story.user_tags))
-            }
+            Content::Story(Story::Image(story)) => ContainerFields::default()
+                .with("media_type", "STORIES")
+                .with("image_url", &story.image_url)
+                .with_some("user_tags", list(&story.user_tags)),
+            Content::Story(Story::Video(story)) => ContainerFields::default()
+                .with("media_type", "STORIES")
+                .with("video_url", &story.video_url)
+                .with_some("user_tags", list(&story.user_tags)),
         }
     }
 }
@@ -410,102 +499,6 @@ fn trial_params(trial: TrialReel) -> String {
         TrialReel::Performance => "SS_PERFORMANCE",
     };
     json!({ "graduation_strategy": strategy }).to_string()
-}
-
-/// A carousel's item as it is written.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct ItemFields {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    alt_text: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    user_tags: Vec<PlacedTag>,
-}
-
-impl TryFrom<ItemFields> for Item {
-    type Error = &'static str;
-
-    fn try_from(fields: ItemFields) -> Result<Self, Self::Error> {
-        match (fields.image_url, fields.video_url) {
-            (Some(image_url), None) => Ok(Item::Image {
-                image_url,
-                alt_text: fields.alt_text,
-                user_tags: fields.user_tags,
-            }),
-            (None, Some(_)) if fields.alt_text.is_some() || !fields.user_tags.is_empty() => {
-                Err("a video of a carousel takes no `altText` and no `userTags`")
-            }
-            (None, Some(video_url)) => Ok(Item::Video { video_url }),
-            _ => Err("an item of a carousel has either `imageUrl` or `videoUrl`"),
-        }
-    }
-}
-
-impl From<Item> for ItemFields {
-    fn from(item: Item) -> Self {
-        match item {
-            Item::Image {
-                image_url,
-                alt_text,
-                user_tags,
-            } => Self {
-                image_url: Some(image_url),
-                alt_text,
-                user_tags,
-                ..Self::default()
-            },
-            Item::Video { video_url } => Self {
-                video_url: Some(video_url),
-                ..Self::default()
-            },
-        }
-    }
-}
-
-/// A story as it is written.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct StoryFields {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_url: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    user_tags: Vec<StoryTag>,
-}
-
-impl TryFrom<StoryFields> for Story {
-    type Error = &'static str;
-
-    fn try_from(fields: StoryFields) -> Result<Self, Self::Error> {
-        let media = match (fields.image_url, fields.video_url) {
-            (Some(address), None) => Media::Image(address),
-            (None, Some(address)) => Media::Video(address),
-            _ => return Err("a story has either `imageUrl` or `videoUrl`"),
-        };
-        Ok(Self {
-            media,
-            user_tags: fields.user_tags,
-        })
-    }
-}
-
-impl From<Story> for StoryFields {
-    fn from(story: Story) -> Self {
-        let (image_url, video_url) = match story.media {
-            Media::Image(address) => (Some(address), None),
-            Media::Video(address) => (None, Some(address)),
-        };
-        Self {
-            image_url,
-            video_url,
-            user_tags: story.user_tags,
-        }
-    }
 }
 
 #[cfg(test)]

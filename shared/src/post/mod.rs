@@ -3,14 +3,16 @@
 mod content;
 #[cfg(test)]
 mod document;
+pub mod schema;
 mod state;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use content::{
-    Carousel, Content, Handle, Image, Item, Media, NameTag, PlacedTag, Reel, Story, StoryTag,
-    TrialReel,
+    Carousel, Content, Handle, Image, ImageItem, ImageStory, Item, Media, NameTag, PlacedTag, Reel,
+    Story, StoryTag, TrialReel, VideoItem, VideoStory,
 };
 pub use state::State;
 
@@ -125,14 +127,17 @@ pub struct FirstComment {
 }
 
 /// One thing that a preflight found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Stable word for a program.
+    #[schema(example = "caption_too_long")]
     pub code: String,
     /// The member of the request that it is about: `caption`, `items[2].imageUrl`.
+    #[schema(example = "caption")]
     pub member: String,
     /// A sentence that says what to change.
+    #[schema(example = "Shorten the caption to 2,200 characters.")]
     pub sentence: String,
     /// Whether the post cannot be published as it is.
     pub is_blocking: bool,

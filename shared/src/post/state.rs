@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! states {
     ($($(#[$meta:meta])* $state:ident $word:literal: $meaning:literal => [$($next:ident),*],)*) => {
         /// Where a post stands.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum State {
             $(#[doc = $meaning] $state,)*

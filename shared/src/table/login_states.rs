@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Condition, Table, keys, text, to_item};
 use crate::aws::AwsError;
@@ -11,7 +12,7 @@ use crate::graph::LoginKind;
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(30);
 
 /// How the callback ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Display {
     /// A small page that tells its opener and closes itself.

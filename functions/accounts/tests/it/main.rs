@@ -8,6 +8,7 @@
 
 mod account;
 mod crash;
+mod document;
 mod fixture;
 mod health;
 mod history;

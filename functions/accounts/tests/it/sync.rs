@@ -307,6 +307,25 @@ async fn sync_account_acts_once_for_one_idempotency_key() {
 }
 
 #[tokio::test]
+async fn a_key_with_a_space_is_no_idempotency_key_and_a_body_that_nobody_takes_is_ignored() {
+    let fixture = Fixture::start().await;
+    let account = fixture.connect(PERSON).await;
+    let target = format!("/instagram/accounts/{}/sync", account.id);
+    for key in ["two words", "\t", "ä", ""] {
+        let call = HttpCall::post(&target).header("idempotency-key", key);
+        let reply = fixture.ask(call).await;
+        assert_problem(&reply, 400, "invalid_idempotency_key");
+    }
+    let call = HttpCall::post(&target).json(&serde_json::json!({"status": "revoked"}));
+    let reply = fixture.ask(call).await;
+    assert_eq!(
+        (reply.status, &reply.json()["status"]),
+        (200, &"active".into())
+    );
+    fixture.finish().await;
+}
+
+#[tokio::test]
 async fn check_account_status_asks_instagram() {
     let fixture = Fixture::start().await;
     let account = fixture.connect(PERSON).await;

@@ -3,7 +3,7 @@
 //! Limits: Meta's page "IG User: media". It names none for tags, where the limit of error 2207040 is taken, and none for
 //! comments, where a caption's are taken: programs that write comments through Meta's API keep to them.
 
-use shared::post::{Carousel, Content, Finding, Handle, Item, Reel, Story};
+use shared::post::{Carousel, Content, Finding, Handle, ImageStory, Item, Reel, Story, VideoStory};
 
 use super::{blocking, warning};
 
@@ -33,7 +33,10 @@ pub(super) fn findings(content: &Content) -> Vec<Finding> {
         }
         Content::Carousel(carousel) => carousel_findings(carousel, &mut found),
         Content::Reel(reel) => reel_findings(reel, &mut found),
-        Content::Story(Story { user_tags: all, .. }) => {
+        Content::Story(
+            Story::Image(ImageStory { user_tags: all, .. })
+            | Story::Video(VideoStory { user_tags: all, .. }),
+        ) => {
             let tags = all.iter().map(|tag| (&tag.username, tag.x, tag.y));
             user_tags(tags, "userTags", &mut found);
         }
@@ -53,14 +56,11 @@ fn carousel_findings(carousel: &Carousel, found: &mut Vec<Finding>) {
     }
     // No item of the first ten is left out, and an endless list makes no endless answer.
     for (index, item) in carousel.items.iter().take(*ITEMS.end()).enumerate() {
-        if let Item::Image {
-            alt_text: text,
-            user_tags: tags,
-            ..
-        } = item
-        {
-            alt_text(text.as_deref(), &format!("items[{index}].altText"), found);
-            let tags = tags
+        if let Item::Image(item) = item {
+            let text = item.alt_text.as_deref();
+            alt_text(text, &format!("items[{index}].altText"), found);
+            let tags = item
+                .user_tags
                 .iter()
                 .map(|tag| (&tag.username, Some(tag.x), Some(tag.y)));
             user_tags(tags, &format!("items[{index}].userTags"), found);

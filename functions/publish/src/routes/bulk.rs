@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::app::App;
 use shared::http::{EditableAccount, JsonBody, Problem};
 use shared::post::Finding;
+use utoipa::ToSchema;
 
 use super::new_post::{NewPost, create};
 use super::view::PostView;
@@ -19,54 +20,62 @@ const MOST: usize = 50;
 const AT_ONCE: usize = 10;
 
 /// The body.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPosts {
+    /// Each as for a single request.
+    #[schema(value_type = Vec<NewPost>, min_items = 1, max_items = 50)]
     posts: Vec<serde_json::Value>,
 }
 
 /// A verdict for each post, in their order.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Verdicts {
+    /// In the order of the request.
     results: Vec<Verdict>,
 }
 
 /// What became of one post.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Verdict {
     /// It was taken in.
     Taken {
         /// 201.
+        #[schema(example = 201)]
         status: u16,
         /// The post.
+        #[schema(value_type = PostView)]
         post: Box<PostView>,
     },
     /// It was refused.
     Refused {
         /// As a single request would have been answered.
+        #[schema(example = 422)]
         status: u16,
         /// Stable word for a program.
+        #[schema(example = "post_refused")]
         code: &'static str,
         /// Sentence for a person.
+        #[schema(example = "Shorten the caption to 2,200 characters.")]
         detail: String,
         /// What the preflight found.
         findings: Vec<Finding>,
     },
 }
 
-/// `POST /instagram/accounts/{id}/posts/bulk` with up to 50 posts → a verdict for each; those that are refused do not keep
-/// the others back.
+/// Takes up to 50 posts in; those that are refused do not keep the others back.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/posts/bulk", responses(
+    (status = 200, description = "A verdict for each post.", body = Verdicts),
+    BulkRefusals,
+))]
 pub(crate) async fn create_posts(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
     JsonBody(body): JsonBody<NewPosts>,
 ) -> Result<Json<Verdicts>, Problem> {
     if !(1..=MOST).contains(&body.posts.len()) {
-        return Err(Problem::unprocessable(
-            "too_many_posts",
-            format!("`posts` must have 1 to {MOST} posts."),
-        ));
+        return Err(too_many_posts());
     }
     let mut posts = body.posts.into_iter();
     let mut results = Vec::new();
@@ -81,6 +90,18 @@ pub(crate) async fn create_posts(
         });
         results.extend(join_all(created).await.into_iter().map(verdict));
     }
+}
+
+shared::refusals!(
+    /// What the whole request is refused for.
+    pub(crate) BulkRefusals: [too_many_posts()]
+);
+
+fn too_many_posts() -> Problem {
+    Problem::unprocessable(
+        "too_many_posts",
+        format!("`posts` must have 1 to {MOST} posts."),
+    )
 }
 
 fn verdict(created: Result<shared::post::Post, Problem>) -> Verdict {

@@ -8,21 +8,32 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::account::Status;
 use shared::app::App;
+use shared::graph::Endpoint;
 use shared::http::{OwnAccount, Problem};
+use shared::openapi::of_instagram;
+use shared::vault::VaultError;
+use utoipa::ToSchema;
 
 /// What Instagram says of the account's quota.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LimitView {
     /// Posts in the window so far.
+    #[schema(example = 2)]
     used: u64,
     /// Posts that the window takes; `null` where Instagram does not say.
+    #[schema(example = 50)]
     total: Option<u64>,
     /// Length of the window, seconds; `null` where Instagram does not say.
+    #[schema(example = 86400)]
     window_seconds: Option<u64>,
 }
 
-/// `GET /instagram/accounts/{id}/publishing-limit`: asked of Instagram at this moment.
+/// Says how many posts an account may still publish, asked of Instagram at this moment.
+#[utoipa::path(get, path = "/instagram/accounts/{id}/publishing-limit", responses(
+    (status = 200, description = "What Instagram says of the quota.", body = LimitView),
+    LimitRefusals,
+))]
 pub(crate) async fn get_publishing_limit(
     State(app): State<Arc<App>>,
     OwnAccount(account): OwnAccount,
@@ -48,3 +59,12 @@ pub(crate) async fn get_publishing_limit(
         window_seconds: answered.value.window_seconds,
     }))
 }
+
+shared::refusals!(
+    /// Why the quota cannot be asked for.
+    pub(crate) LimitRefusals: {
+        let of_ours = [Problem::account_not_connected(), Problem::from(VaultError::Missing), Problem::from(VaultError::Damaged)];
+        let of_instagram = of_instagram(&[Endpoint::PublishingLimit]);
+        of_ours.into_iter().chain(of_instagram.into_iter().map(Problem::from)).collect::<Vec<_>>()
+    }
+);

@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 use shared::account::Account;
 use shared::app::App;
 use shared::http::{EditableAccount, JsonBody, Problem};
-use shared::post::{Content, Finding, Post, State};
+use shared::post::{Content, Finding, Post, State, schema};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::templates;
 use super::view::PostView;
@@ -29,12 +31,21 @@ pub(crate) struct NewPost {
 }
 
 /// When a new post is to be published, and where its caption comes from.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Plan {
+    /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339). Without it: now.
+    #[schema(value_type = String, required = false, nullable = false, example = "now")]
     publish_at: Option<When>,
+    /// Keeps it without planning it.
+    #[serde(default)]
+    #[schema(example = false)]
     draft: bool,
+    /// Makes the caption of a template.
+    #[schema(nullable = false, required = false)]
     template_id: Option<String>,
+    /// What stands for the template's placeholders.
+    #[schema(nullable = false, required = false)]
     values: Option<BTreeMap<String, String>>,
 }
 
@@ -47,6 +58,18 @@ pub(crate) enum When {
 
 /// The members of a new post that are not its content.
 const PLAN: &[&str] = &["publishAt", "draft", "templateId", "values"];
+
+impl PartialSchema for NewPost {
+    fn schema() -> RefOr<Schema> {
+        schema::of_each_kind(Plan::schema())
+    }
+}
+
+impl ToSchema for NewPost {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schema::schemas(schemas);
+    }
+}
 
 impl<'de> Deserialize<'de> for NewPost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -74,7 +97,7 @@ impl<'de> Deserialize<'de> for When {
 }
 
 /// What a preflight answers.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Preflight {
     /// Whether nothing stands in the way.
@@ -83,7 +106,13 @@ pub(crate) struct Preflight {
     findings: Vec<Finding>,
 }
 
-/// `POST /instagram/accounts/{id}/posts` → 201 with the post.
+/// Takes a post in, to be published now or at a time.
+///
+/// It is looked at first: 422 with all that keeps it from being published, unless it is a draft.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/posts", responses(
+    (status = 201, description = "The post, and what happens next.", body = PostView),
+    NewPostRefusals,
+))]
 pub(crate) async fn create_post(
     FromState(app): FromState<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
@@ -93,7 +122,11 @@ pub(crate) async fn create_post(
     Ok((StatusCode::CREATED, Json(post.into())))
 }
 
-/// `POST /instagram/accounts/{id}/posts/preflight`: what would keep the post from being published; nothing is kept.
+/// Says what would keep a post from being published; nothing is kept.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/posts/preflight", responses(
+    (status = 200, description = "All that was found, a sentence each.", body = Preflight),
+    ContentRefusals,
+))]
 pub(crate) async fn check_post(
     FromState(app): FromState<Arc<App>>,
     EditableAccount { account, .. }: EditableAccount,
@@ -137,6 +170,62 @@ pub(super) async fn create(
     Ok(post)
 }
 
+shared::refusals!(
+    /// What a new post is refused for.
+    pub(crate) NewPostRefusals: {
+        let mut all = content_refusals();
+        all.push(post_refused(Vec::new()));
+        all
+    }
+);
+
+shared::refusals!(
+    /// What content and time are refused for.
+    pub(crate) ContentRefusals: content_refusals()
+);
+
+fn content_refusals() -> Vec<Problem> {
+    let mut all = templates::fill_refusals();
+    all.extend([
+        publish_at_past(),
+        publish_at_too_far(),
+        caption_not_supported(),
+        templates::not_found(),
+    ]);
+    all
+}
+
+/// The refusal of a post that cannot be published as it is.
+pub(super) fn post_refused(findings: Vec<Finding>) -> Problem {
+    let first = findings.iter().find(|finding| finding.is_blocking);
+    let sentence = first.map_or(
+        "Shorten the caption to 2,200 characters.".to_owned(),
+        |first| first.sentence.clone(),
+    );
+    Problem {
+        findings,
+        ..Problem::unprocessable("post_refused", sentence)
+    }
+}
+
+pub(super) fn publish_at_past() -> Problem {
+    Problem::unprocessable(
+        "publish_at_past",
+        "`publishAt` lies in the past. Leave it out, or send `now`, to publish at once.",
+    )
+}
+
+pub(super) fn publish_at_too_far() -> Problem {
+    Problem::unprocessable(
+        "publish_at_too_far",
+        "`publishAt` may be 75 days ahead at most.",
+    )
+}
+
+fn caption_not_supported() -> Problem {
+    Problem::unprocessable("caption_not_supported", "A story has no caption.")
+}
+
 /// Plans a post for a time: looks at it, and says when it is prepared.
 ///
 /// # Errors
@@ -148,11 +237,8 @@ pub(super) async fn plan_post(
     publish_at: Timestamp,
 ) -> Result<(), Problem> {
     let findings = preflight::check(app, account, &post.content, Some(publish_at)).await?;
-    if let Some(first) = findings.iter().find(|finding| finding.is_blocking) {
-        return Err(Problem {
-            findings: findings.clone(),
-            ..Problem::unprocessable("post_refused", first.sentence.clone())
-        });
+    if findings.iter().any(|finding| finding.is_blocking) {
+        return Err(post_refused(findings));
     }
     let now = app.clock.now();
     post.warnings = findings;
@@ -201,16 +287,10 @@ pub(super) fn moment(when: Option<When>, now: Timestamp) -> Result<Timestamp, Pr
     };
     // Whoever means now may have a clock that is a little behind.
     if at < now - jiff::SignedDuration::from_mins(1) {
-        return Err(Problem::unprocessable(
-            "publish_at_past",
-            "`publishAt` lies in the past. Leave it out, or send `now`, to publish at once.",
-        ));
+        return Err(publish_at_past());
     }
     if at > now + timing::FARTHEST {
-        return Err(Problem::unprocessable(
-            "publish_at_too_far",
-            "`publishAt` may be 75 days ahead at most.",
-        ));
+        return Err(publish_at_too_far());
     }
     Ok(at)
 }
@@ -241,10 +321,7 @@ async fn with_template(
     let values = plan.values.clone().unwrap_or_default();
     let caption = templates::fill(&template.text, &values)?;
     if !content.set_caption(caption) {
-        return Err(Problem::unprocessable(
-            "caption_not_supported",
-            "A story has no caption.",
-        ));
+        return Err(caption_not_supported());
     }
     Ok(content)
 }

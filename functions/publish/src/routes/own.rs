@@ -8,7 +8,11 @@ use http::request::Parts;
 use shared::account::Account;
 use shared::app::App;
 use shared::http::{Caller, EditableAccount, OwnAccount, Problem};
+use shared::openapi::{Describe, Described};
 use shared::post::Post;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 /// The post of the path, for a caller who may read it.
 pub(crate) struct OwnPost {
@@ -51,6 +55,39 @@ impl FromRequestParts<Arc<App>> for EditablePost {
             post,
         })
     }
+}
+
+impl Describe for OwnPost {
+    fn describe(described: &mut Described) {
+        OwnAccount::describe(described);
+        describe_post(described);
+    }
+}
+
+impl Describe for EditablePost {
+    fn describe(described: &mut Described) {
+        EditableAccount::describe(described);
+        describe_post(described);
+    }
+}
+
+fn describe_post(described: &mut Described) {
+    described.take(id_of_path("postId", "The post's id."));
+    described.refuse([post_not_found()]);
+}
+
+/// An id of ours in the path.
+pub(super) fn id_of_path(name: &str, description: &str) -> ParameterBuilder {
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(
+        "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    ));
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(schema))
+        .example(Some("5f2b7c1e-0d3a-4c55-9a3e-4f6b1f0c9d21".into()))
 }
 
 async fn post_of_path(

@@ -9,9 +9,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared::app::App;
 use shared::http::{JsonBody, Problem};
-use shared::post::{Content, Post, State};
+use shared::post::{Content, Post, State, schema};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-use super::new_post::{When, moment, not_changeable, plan_post, planned_sentence};
+use super::new_post::{
+    When, moment, not_changeable, plan_post, planned_sentence, post_refused, publish_at_past,
+    publish_at_too_far,
+};
 use super::own::{EditablePost, OwnPost, post_not_found};
 use super::view::PostView;
 use crate::steps::{save, told};
@@ -23,20 +28,52 @@ const TRIES: u32 = 8;
 /// What may be changed of a post: members of its content, which replace the former ones (`null` takes one back), its time,
 /// and whether it is a draft.
 #[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct PostChange {
-    publish_at: Option<When>,
-    draft: Option<bool>,
+    #[serde(flatten)]
+    plan: PlanChange,
     #[serde(flatten)]
     content: Map<String, Value>,
 }
 
-/// `GET /instagram/accounts/{id}/posts/{postId}`.
+/// What may be changed of a post besides its content.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PlanChange {
+    /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339).
+    #[schema(value_type = String, required = false, nullable = false, example = "now")]
+    publish_at: Option<When>,
+    /// `true` takes it back to a draft, `false` plans it.
+    #[schema(required = false, nullable = false, example = false)]
+    draft: Option<bool>,
+}
+
+impl PartialSchema for PostChange {
+    fn schema() -> RefOr<Schema> {
+        schema::of_any_kind(PlanChange::schema())
+    }
+}
+
+impl ToSchema for PostChange {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schema::schemas(schemas);
+    }
+}
+
+/// Shows a post.
+#[utoipa::path(get, path = "/instagram/accounts/{id}/posts/{postId}", responses(
+    (status = 200, description = "The post.", body = PostView),
+))]
 pub(crate) async fn get_post(OwnPost { post, .. }: OwnPost) -> Json<PostView> {
     Json(post.into())
 }
 
-/// `PATCH /instagram/accounts/{id}/posts/{postId}` → the post, as long as nothing irreversible has happened.
+/// Changes a post, as long as nothing irreversible has happened.
+///
+/// Members of its content replace the former ones; `null` takes one back.
+#[utoipa::path(patch, path = "/instagram/accounts/{id}/posts/{postId}", responses(
+    (status = 200, description = "The post as it is now.", body = PostView),
+    ChangeRefusals,
+))]
 pub(crate) async fn update_post(
     FromState(app): FromState<Arc<App>>,
     EditablePost {
@@ -53,10 +90,10 @@ pub(crate) async fn update_post(
         let mut changed = post.clone();
         let is_other_content = change_content(&mut changed, &change.content)?;
         let now = app.clock.now();
-        if let Some(when) = change.publish_at {
+        if let Some(when) = change.plan.publish_at {
             changed.publish_at = Some(moment(Some(when), now)?);
         }
-        let is_draft = change.draft.unwrap_or(post.state == State::Draft);
+        let is_draft = change.plan.draft.unwrap_or(post.state == State::Draft);
         let sentence = if is_draft {
             if post.state != State::Draft {
                 changed
@@ -65,7 +102,7 @@ pub(crate) async fn update_post(
                 changed.forget_containers();
             }
             "The post was changed, and is a draft."
-        } else if post.state == State::Failed && change.draft.is_none() {
+        } else if post.state == State::Failed && change.plan.draft.is_none() {
             // A retry plans it anew.
             "The post was changed."
         } else {
@@ -136,7 +173,11 @@ fn change_content(post: &mut Post, members: &Map<String, Value>) -> Result<bool,
     Ok(is_other)
 }
 
-/// `DELETE /instagram/accounts/{id}/posts/{postId}`: calls it off → the post, `canceled`.
+/// Calls a post off. Asking again answers the same.
+#[utoipa::path(delete, path = "/instagram/accounts/{id}/posts/{postId}", responses(
+    (status = 200, description = "The post, `canceled`.", body = PostView),
+    CancelRefusals,
+))]
 pub(crate) async fn cancel_post(
     FromState(app): FromState<Arc<App>>,
     EditablePost {
@@ -147,10 +188,7 @@ pub(crate) async fn cancel_post(
         match post.state {
             State::Canceled => return Ok(Json(post.into())),
             State::Published => {
-                return Err(Problem::unprocessable(
-                    "not_supported_by_platform",
-                    "The post is live. Instagram's API with the Instagram login cannot delete it: delete it in Instagram.",
-                ));
+                return Err(cannot_delete());
             }
             _ => {}
         }
@@ -176,9 +214,14 @@ pub(crate) async fn cancel_post(
     Err(Problem::unavailable())
 }
 
-/// `POST /instagram/accounts/{id}/posts/{postId}/retry` → the post, which is published at its time or, where that has
-/// passed, now. Safe at any moment: only a post that is known not to be live starts again; for one that is `unknown` it is
-/// looked once more whether it is live.
+/// Tries a failed post again: it is published at its time or, where that has passed, now.
+///
+/// Safe at any moment: only a post that is known not to be live starts again; for one that is `unknown` it is looked once
+/// more whether it is live.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/posts/{postId}/retry", responses(
+    (status = 200, description = "The post, and what happens next.", body = PostView),
+    RetryRefusals,
+))]
 pub(crate) async fn retry_post(
     FromState(app): FromState<Arc<App>>,
     EditablePost {
@@ -205,14 +248,7 @@ pub(crate) async fn retry_post(
                 planned_sentence(&again)
             }
             state => {
-                return Err(Problem::conflict(
-                    "post_not_failed",
-                    format!(
-                        "The post is `{}`: {} There is nothing to retry.",
-                        state.as_str(),
-                        state.meaning()
-                    ),
-                ));
+                return Err(not_failed(state));
             }
         };
         let entry = told("retried", sentence, &caller.user, now);
@@ -224,7 +260,10 @@ pub(crate) async fn retry_post(
     Err(Problem::unavailable())
 }
 
-/// `POST /instagram/accounts/{id}/posts/{postId}/duplicate` → 201 with a draft that shows the same.
+/// Makes a draft that shows the same.
+#[utoipa::path(post, path = "/instagram/accounts/{id}/posts/{postId}/duplicate", responses(
+    (status = 201, description = "The draft.", body = PostView),
+))]
 pub(crate) async fn duplicate_post(
     FromState(app): FromState<Arc<App>>,
     EditablePost { caller, post, .. }: EditablePost,
@@ -236,6 +275,44 @@ pub(crate) async fn duplicate_post(
     let entry = told("drafted", sentence, &caller.user, now);
     app.table.add_post(&copy, &[entry]).await?;
     Ok((StatusCode::CREATED, Json(copy.into())))
+}
+
+shared::refusals!(
+    /// What a change of a post is refused for.
+    pub(crate) ChangeRefusals: [
+        not_changeable(State::Published),
+        post_refused(Vec::new()),
+        publish_at_past(),
+        publish_at_too_far(),
+    ]
+);
+
+shared::refusals!(
+    /// Why a post is not called off.
+    pub(crate) CancelRefusals: [not_changeable(State::Publishing), cannot_delete()]
+);
+
+shared::refusals!(
+    /// Why a post is not tried again.
+    pub(crate) RetryRefusals: [not_failed(State::Published), post_refused(Vec::new())]
+);
+
+fn cannot_delete() -> Problem {
+    Problem::unprocessable(
+        "not_supported_by_platform",
+        "The post is live. Instagram's API with the Instagram login cannot delete it: delete it in Instagram.",
+    )
+}
+
+fn not_failed(state: State) -> Problem {
+    Problem::conflict(
+        "post_not_failed",
+        format!(
+            "The post is `{}`: {} There is nothing to retry.",
+            state.as_str(),
+            state.meaning()
+        ),
+    )
 }
 
 async fn read_again(app: &App, post: &Post) -> Result<Post, Problem> {

@@ -4,49 +4,87 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use http::StatusCode;
+use http::request::Parts;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
 use shared::http::{Caller, Editor, JsonBody, Problem, owned};
+use shared::openapi::{Describe, Described};
 use shared::table::templates::{MOST_TEMPLATES, Template};
+use utoipa::ToSchema;
+
+use super::own::id_of_path;
 
 const LONGEST_NAME: usize = 100;
 /// A caption has 2,200 characters at most; placeholders are longer than what they stand for, or shorter.
 const LONGEST_TEXT: usize = 5_000;
 
 /// The body of a new template.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTemplate {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 100, example = "New in the shop")]
     name: String,
+    /// The caption, with `{{placeholders}}`.
+    #[schema(
+        min_length = 1,
+        max_length = 5000,
+        example = "New in our shop: {{product}}"
+    )]
     text: String,
 }
 
 /// What may be changed of one.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TemplateChange {
+    /// What people call it.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 100,
+        example = "New in the shop"
+    )]
     name: Option<String>,
+    /// The caption, with `{{placeholders}}`.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 5000,
+        example = "New in our shop: {{product}}"
+    )]
     text: Option<String>,
 }
 
 /// A template as a caller sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TemplateView {
+    /// UUID, ours.
+    #[schema(example = "0a6d7c52-91a7-4f0b-8d35-2f8f3b6f2c11")]
     id: String,
+    /// What people call it.
+    #[schema(example = "New in the shop")]
     name: String,
+    /// The caption, with `{{placeholders}}`.
+    #[schema(example = "New in our shop: {{product}}")]
     text: String,
     /// The names between `{{` and `}}`, for which a post sends `values`.
+    #[schema(example = json!(["product"]))]
     placeholders: Vec<String>,
-    created_at: jiff::Timestamp,
-    updated_at: jiff::Timestamp,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it was written last.
+    updated_at: Timestamp,
 }
 
 /// All templates of the company.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct TemplateList {
+    /// By name.
     templates: Vec<TemplateView>,
 }
 
@@ -65,7 +103,10 @@ impl From<Template> for TemplateView {
     }
 }
 
-/// `GET /templates`: all of them, by name.
+/// Lists the company's caption templates.
+#[utoipa::path(get, path = "/templates", responses(
+    (status = 200, description = "All of them, by name.", body = TemplateList),
+))]
 pub(crate) async fn list_templates(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -77,7 +118,11 @@ pub(crate) async fn list_templates(
     }))
 }
 
-/// `POST /templates` with `name` and `text` → 201.
+/// Makes a caption template.
+#[utoipa::path(post, path = "/templates", responses(
+    (status = 201, description = "The template.", body = TemplateView),
+    NewTemplateRefusals,
+))]
 pub(crate) async fn create_template(
     State(app): State<Arc<App>>,
     Editor(caller): Editor,
@@ -93,10 +138,7 @@ pub(crate) async fn create_template(
         updated_at: now,
     };
     if app.table.templates(&caller.company).await?.len() >= MOST_TEMPLATES {
-        return Err(Problem::unprocessable(
-            "too_many_templates",
-            format!("A company has {MOST_TEMPLATES} templates at most. Delete one first."),
-        ));
+        return Err(too_many_templates());
     }
     app.table
         .write_template(&caller.company, &template, None)
@@ -104,20 +146,27 @@ pub(crate) async fn create_template(
     Ok((StatusCode::CREATED, Json(template.into())))
 }
 
-/// `GET /templates/{templateId}`.
+/// Shows a caption template.
+#[utoipa::path(get, path = "/templates/{templateId}", responses(
+    (status = 200, description = "The template.", body = TemplateView),
+))]
 pub(crate) async fn get_template(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    TemplateId(id): TemplateId,
 ) -> Result<Json<TemplateView>, Problem> {
     Ok(Json(find(&app, &caller.company, &id).await?.into()))
 }
 
-/// `PATCH /templates/{templateId}` with `name`, `text` or both → the template. Posts that were made of it stay as they are.
+/// Changes a caption template. Posts that were made of it stay as they are.
+#[utoipa::path(patch, path = "/templates/{templateId}", responses(
+    (status = 200, description = "The template as it is now.", body = TemplateView),
+    TemplateRefusals,
+))]
 pub(crate) async fn update_template(
     State(app): State<Arc<App>>,
     Editor(caller): Editor,
-    Path(id): Path<String>,
+    TemplateId(id): TemplateId,
     JsonBody(change): JsonBody<TemplateChange>,
 ) -> Result<Json<TemplateView>, Problem> {
     let mut template = find(&app, &caller.company, &id).await?;
@@ -135,24 +184,109 @@ pub(crate) async fn update_template(
         .write_template(&caller.company, &template, Some(read_version))
         .await?;
     if !written {
-        return Err(Problem::conflict(
-            "changed_meanwhile",
-            "Somebody else has changed it at this moment. Look at it, and try again.",
-        ));
+        return Err(changed_meanwhile());
     }
     Ok(Json(template.into()))
 }
 
-/// `DELETE /templates/{templateId}` → 204. Posts that were made of it stay as they are.
+/// Deletes a caption template. Posts that were made of it stay as they are.
+#[utoipa::path(delete, path = "/templates/{templateId}", responses(
+    (status = 204, description = "It is gone."),
+))]
 pub(crate) async fn delete_template(
     State(app): State<Arc<App>>,
     Editor(caller): Editor,
-    Path(id): Path<String>,
+    TemplateId(id): TemplateId,
 ) -> Result<StatusCode, Problem> {
     if owned::is_id(&id) && app.table.remove_template(&caller.company, &id).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(not_found())
+}
+
+/// The template's id in the path: text that cannot be one names none.
+pub(crate) struct TemplateId(String);
+
+impl FromRequestParts<Arc<App>> for TemplateId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        path.map(|Path(id)| Self(id)).map_err(|_| not_found())
+    }
+}
+
+impl Describe for TemplateId {
+    fn describe(described: &mut Described) {
+        described.take(id_of_path("templateId", "The template's id."));
+        described.refuse([not_found()]);
+    }
+}
+
+shared::refusals!(
+    /// What a change of a template is refused for.
+    pub(crate) TemplateRefusals: [invalid_name(), invalid_text(), invalid_placeholder(), changed_meanwhile()]
+);
+
+shared::refusals!(
+    /// What a new template is refused for.
+    pub(crate) NewTemplateRefusals: [invalid_name(), invalid_text(), invalid_placeholder(), too_many_templates()]
+);
+
+/// What filling a template in is refused for.
+pub(super) fn fill_refusals() -> Vec<Problem> {
+    vec![value_missing("product"), value_unknown("product")]
+}
+
+fn invalid_name() -> Problem {
+    Problem::bad_request(
+        "invalid_name",
+        format!(
+            "`name` must have 1 to {LONGEST_NAME} characters, none of them a control character."
+        ),
+    )
+}
+
+fn invalid_text() -> Problem {
+    Problem::bad_request(
+        "invalid_text",
+        format!("`text` must have 1 to {LONGEST_TEXT} characters."),
+    )
+}
+
+fn invalid_placeholder() -> Problem {
+    Problem::unprocessable(
+        "invalid_placeholder",
+        "A placeholder is a name of letters, digits, `_` and `-` between `{{` and `}}`.",
+    )
+}
+
+fn changed_meanwhile() -> Problem {
+    Problem::conflict(
+        "changed_meanwhile",
+        "Somebody else has changed it at this moment. Look at it, and try again.",
+    )
+}
+
+fn too_many_templates() -> Problem {
+    Problem::unprocessable(
+        "too_many_templates",
+        format!("A company has {MOST_TEMPLATES} templates at most. Delete one first."),
+    )
+}
+
+fn value_missing(name: &str) -> Problem {
+    Problem::unprocessable(
+        "template_value_missing",
+        format!("`values` has no `{name}`, which the template needs."),
+    )
+}
+
+fn value_unknown(name: &str) -> Problem {
+    Problem::unprocessable(
+        "template_value_unknown",
+        format!("The template has no placeholder `{name}`."),
+    )
 }
 
 /// The company's template with this id.
@@ -163,7 +297,7 @@ pub(super) async fn find(app: &App, company: &str, id: &str) -> Result<Template,
     app.table.template(company, id).await?.ok_or_else(not_found)
 }
 
-fn not_found() -> Problem {
+pub(super) fn not_found() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "template_not_found",
@@ -177,20 +311,12 @@ fn name(given: &str) -> Result<String, Problem> {
     if is_good && !name.chars().any(char::is_control) {
         return Ok(name.to_owned());
     }
-    Err(Problem::bad_request(
-        "invalid_name",
-        format!(
-            "`name` must have 1 to {LONGEST_NAME} characters, none of them a control character."
-        ),
-    ))
+    Err(invalid_name())
 }
 
 fn text(given: String) -> Result<String, Problem> {
     if !(1..=LONGEST_TEXT).contains(&given.chars().count()) {
-        return Err(Problem::bad_request(
-            "invalid_text",
-            format!("`text` must have 1 to {LONGEST_TEXT} characters."),
-        ));
+        return Err(invalid_text());
     }
     placeholders(&given)?;
     Ok(given)
@@ -203,10 +329,7 @@ fn placeholders(text: &str) -> Result<Vec<&str>, Problem> {
     while let Some((_, after)) = rest.split_once("{{") {
         let closed = after.split_once("}}");
         let Some((inside, after)) = closed.filter(|(inside, _)| is_name(inside.trim())) else {
-            return Err(Problem::unprocessable(
-                "invalid_placeholder",
-                "A placeholder is a name of letters, digits, `_` and `-` between `{{` and `}}`.",
-            ));
+            return Err(invalid_placeholder());
         };
         if !names.contains(&inside.trim()) {
             names.push(inside.trim());
@@ -227,10 +350,7 @@ fn is_name(text: &str) -> bool {
 pub(super) fn fill(text: &str, values: &BTreeMap<String, String>) -> Result<String, Problem> {
     let names = placeholders(text)?;
     if let Some(missing) = names.iter().find(|name| !values.contains_key(**name)) {
-        return Err(Problem::unprocessable(
-            "template_value_missing",
-            format!("`values` has no `{missing}`, which the template needs."),
-        ));
+        return Err(value_missing(missing));
     }
     if let Some(unknown) = values.keys().find(|name| !names.contains(&name.as_str())) {
         let shown: String = unknown
@@ -238,10 +358,7 @@ pub(super) fn fill(text: &str, values: &BTreeMap<String, String>) -> Result<Stri
             .filter(|c| !c.is_control())
             .take(64)
             .collect();
-        return Err(Problem::unprocessable(
-            "template_value_unknown",
-            format!("The template has no placeholder `{shown}`."),
-        ));
+        return Err(value_unknown(&shown));
     }
     let mut filled = String::new();
     let mut rest = text;

@@ -1,24 +1,40 @@
 //! A post as a caller sees it.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::account::Failure;
-use shared::post::{Content, Finding, Post, State};
+use shared::post::{Content, Finding, Post, State, schema};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// What a caller sees of a post: never a container's id or the version.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct PostView {
-    /// UUID, ours.
-    id: String,
-    /// The account's id.
-    account_id: String,
     /// `kind` and what goes with it, as it was sent.
     #[serde(flatten)]
     content: Content,
+    #[serde(flatten)]
+    progress: Progress,
+}
+
+/// What has become of a post.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Progress {
+    /// UUID, ours.
+    #[schema(example = "5f2b7c1e-0d3a-4c55-9a3e-4f6b1f0c9d21")]
+    id: String,
+    /// The account's id.
+    #[schema(example = "a3972e6e-ff59-4209-923f-9658e29f68ec")]
+    account_id: String,
     /// Where it stands.
     state: State,
     /// What that means, and why it is so.
+    #[schema(
+        example = "Planned: its containers are made some hours before its time, or at once where that is near."
+    )]
     explanation: String,
     /// Why it failed or is unknown; `null` otherwise.
     state_reason: Option<Failure>,
@@ -31,16 +47,20 @@ pub(crate) struct PostView {
     /// When it was published.
     published_at: Option<Timestamp>,
     /// How late that was, seconds.
+    #[schema(example = 1)]
     late_seconds: Option<i64>,
     /// Meta's id of the media.
+    #[schema(example = "17895000000000001")]
     media_id: Option<String>,
     /// Where people see it.
+    #[schema(example = "https://www.instagram.com/p/DExample/")]
     permalink: Option<String>,
     /// What has become of the first comment; `null` for a post without one.
     first_comment_status: Option<CommentView>,
     /// What the preflight found that does not stand in the way.
     warnings: Vec<Finding>,
     /// The user who made it.
+    #[schema(example = "ann")]
     created_by: String,
     /// When it was made.
     created_at: Timestamp,
@@ -49,10 +69,11 @@ pub(crate) struct PostView {
 }
 
 /// What has become of a first comment.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CommentView {
     /// `pending`, `written` or `failed`.
+    #[schema(example = "pending")]
     state: &'static str,
     /// Meta's id.
     id: Option<String>,
@@ -73,11 +94,10 @@ impl From<Post> for PostView {
             id: comment.id,
             failure: comment.failure,
         });
-        Self {
+        let progress = Progress {
             explanation: explanation(&post),
             id: post.id,
             account_id: post.account,
-            content: post.content,
             state: post.state,
             state_reason: post.state_reason,
             waiting: post.waiting,
@@ -92,7 +112,28 @@ impl From<Post> for PostView {
             created_by: post.created_by,
             created_at: post.created_at,
             updated_at: post.updated_at,
+        };
+        Self {
+            content: post.content,
+            progress,
         }
+    }
+}
+
+impl PartialSchema for PostView {
+    fn schema() -> RefOr<Schema> {
+        schema::of_each_kind(Progress::schema())
+    }
+}
+
+impl ToSchema for PostView {
+    fn name() -> Cow<'static, str> {
+        "Post".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Progress::schemas(schemas);
+        schema::schemas(schemas);
     }
 }
 

@@ -149,6 +149,11 @@ impl Match {
         self
     }
 
+    /// Whether it can be an answer of this call; one that names no call is, where `of_any_call` says so.
+    pub(super) fn is_at(&self, endpoint: Endpoint, of_any_call: bool) -> bool {
+        (of_any_call && self.endpoints.is_empty()) || self.endpoints.contains(&endpoint)
+    }
+
     fn fits(&self, facts: &Facts<'_>) -> bool {
         let code_fits = |(first, last): (i64, i64)| match facts.code {
             Some(code) => first <= code && code <= last,

@@ -14,6 +14,8 @@ mod publishing;
 #[cfg(test)]
 mod document;
 
+use super::endpoint::Endpoint;
+
 pub use kinds::ErrorKind;
 pub use matching::{Cause, Facts, Match, classify};
 
@@ -143,6 +145,24 @@ impl Row {
 }
 
 impl ErrorKind {
+    /// Those that a call can end with: what any call may meet, and what belongs to this one.
+    pub fn possible_at(endpoint: Endpoint) -> Vec<Self> {
+        let is_possible = |title: &str, row: &Row| {
+            let is_of_any_call = !matches!(title, "Publishing" | "Messages and comments");
+            row.kind == Self::PausedByBreaker
+                || row.kind == Self::Unknown
+                || row
+                    .matches
+                    .iter()
+                    .any(|one| one.is_at(endpoint, is_of_any_call))
+        };
+        SECTIONS
+            .iter()
+            .flat_map(|(title, rows)| rows.iter().filter(move |row| is_possible(title, row)))
+            .map(|row| row.kind)
+            .collect()
+    }
+
     /// The row of this error.
     pub fn row(self) -> &'static Row {
         let rows = || SECTIONS.iter().flat_map(|(_, rows)| rows.iter());
