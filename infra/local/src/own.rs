@@ -23,26 +23,48 @@ use crate::stack::Inside;
 use crate::work;
 
 const PAGE: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
-const SCRIPT: &str = include_str!("page/page.js");
-const ICON: &str = include_str!("page/icon.svg");
+/// What the page consists of: name below `/local/`, type, text.
+const FILES: &[(&str, &str, &str)] = &[
+    ("page.css", "text/css", include_str!("page/page.css")),
+    (
+        "publishing.css",
+        "text/css",
+        include_str!("page/publishing.css"),
+    ),
+    ("page.js", "text/javascript", include_str!("page/page.js")),
+    ("api.js", "text/javascript", include_str!("page/api.js")),
+    (
+        "caption.js",
+        "text/javascript",
+        include_str!("page/caption.js"),
+    ),
+    (
+        "composer.js",
+        "text/javascript",
+        include_str!("page/composer.js"),
+    ),
+    ("posts.js", "text/javascript", include_str!("page/posts.js")),
+    (
+        "publishing.js",
+        "text/javascript",
+        include_str!("page/publishing.js"),
+    ),
+    ("week.js", "text/javascript", include_str!("page/week.js")),
+    ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+];
 
 /// The furthest that the clock is turned at once.
 const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 366 * 2);
 
 /// Everything of local's own.
 pub(crate) fn router(inside: Arc<Inside>) -> Router<Arc<Inside>> {
-    Router::new()
+    let mut router = Router::new();
+    for &(name, kind, text) in FILES {
+        let path = format!("/local/{name}");
+        router = router.route(&path, get(move || async move { file(kind, text) }));
+    }
+    router
         .route("/", get(show_page))
-        .route("/local/page.css", get(|| async { file("text/css", STYLE) }))
-        .route(
-            "/local/page.js",
-            get(|| async { file("text/javascript", SCRIPT) }),
-        )
-        .route(
-            "/local/icon.svg",
-            get(|| async { file("image/svg+xml", ICON) }),
-        )
         .route("/local/token", get(make_token))
         .route("/local/clock", post(turn_clock))
         .route("/local/state", get(show_state))

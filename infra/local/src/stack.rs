@@ -166,7 +166,8 @@ impl Stack {
         resources::schedule_audits(&clients, &resources)
             .await
             .map_err(unusable)?;
-        resources::schedule_post_audits(&clients, &resources)
+        // Seldom, since no message is lost here, and a turn of the clock does each of them.
+        resources::schedule_post_audits(&clients, &resources, "rate(6 hours)")
             .await
             .map_err(unusable)?;
 

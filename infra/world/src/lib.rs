@@ -298,7 +298,7 @@ impl World {
     /// # Panics
     /// When the embedded AWS refuses.
     pub async fn schedule_post_audits(&self) {
-        resources::schedule_post_audits(&self.clients, &self.resources)
+        resources::schedule_post_audits(&self.clients, &self.resources, "rate(15 minutes)")
             .await
             .unwrap_or_else(|error| panic!("{error}"));
     }

@@ -170,13 +170,16 @@ pub async fn schedule_audits(aws: &Aws, resources: &Resources) -> Result<(), Pro
     schedule_audit(aws, AUDIT_SCHEDULE, "rate(1 hour)", queue_arn, all).await
 }
 
-/// Makes the schedule of the posts' audit; one that exists already is left alone.
+/// Makes the schedule of the posts' audit with this expression; one that exists already is left alone.
 ///
 /// # Errors
 /// When AWS refuses.
-pub async fn schedule_post_audits(aws: &Aws, resources: &Resources) -> Result<(), ProvisionError> {
+pub async fn schedule_post_audits(
+    aws: &Aws,
+    resources: &Resources,
+    every: &str,
+) -> Result<(), ProvisionError> {
     let queue_arn = &resources.post_queue_arn;
-    let every = "rate(15 minutes)";
     schedule_audit(aws, POST_AUDIT_SCHEDULE, every, queue_arn, Task::AuditPosts).await
 }
 

@@ -1,6 +1,6 @@
 //! The steps.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use world::gateway::HttpCall;
 
 use super::visitor::{Ending, Visitor};
@@ -66,6 +66,7 @@ pub(super) async fn go(stack: &Stack, report: &Report) -> Result<(), String> {
     let id = connect(&ann, &mut tell).await?;
     look_around(&ann, &id, &mut tell).await?;
     a_day_passes(&mut ann, &id, &mut tell).await?;
+    publish(stack, &mut ann, &id, &mut tell).await?;
     refusals(stack, &ann, &mut tell).await?;
     end_and_begin_again(&ann, &id, &mut tell).await?;
     two_months_pass(&mut ann, &id, &mut tell).await?;
@@ -178,6 +179,36 @@ async fn a_day_passes(
             count(&before),
             count(&after)
         ),
+    );
+    Ok(())
+}
+
+async fn publish(
+    stack: &Stack,
+    ann: &mut Visitor<'_>,
+    id: &str,
+    tell: &mut Teller<'_>,
+) -> Result<(), String> {
+    let instagram = stack.instagram_url.as_deref().ok_or("no simulator")?;
+    let posts = format!("/instagram/accounts/{id}/posts");
+    let body = json!({
+        "kind": "image",
+        "imageUrl": format!("{instagram}/_sim/media/square.jpg"),
+        "caption": "Bread at seven",
+    });
+    let post = ann.create(&posts, &body).await?;
+    same("the new post's state", text(&post, "state"), "scheduled")?;
+    tell.done("She publishes a picture", text(&post, "explanation"));
+    ann.turn_clock("PT1M").await?;
+    let post = format!("{posts}/{}", text(&post, "id"));
+    let post = ann.expect("GET", &post, 200).await?;
+    same("the post's state", text(&post, "state"), "published")?;
+    let permalink = text(&post, "permalink");
+    let shown = ann.open(permalink).await?;
+    same("the status of the permalink", shown.status, 302)?;
+    tell.done(
+        "A minute later it is live",
+        &format!("{}: {permalink}", text(&post, "state")),
     );
     Ok(())
 }

@@ -59,13 +59,22 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
-    /// A call of the API with the person's token.
-    pub(super) async fn call(&self, method: &str, target: &str) -> Result<Reply, String> {
-        let call = HttpCall::new(method, target)
+    /// A call of the API with the person's token, which must be answered with this status.
+    async fn call(&self, call: HttpCall, status: u16) -> Result<Value, String> {
+        let asked = format!("{} {}", call.method, call.path);
+        let call = call
             .header("authorization", &format!("Bearer {}", self.token))
             // What a page's own script sends.
             .header("sec-fetch-site", "same-origin");
-        self.own(&call).await
+        let reply = self.own(&call).await?;
+        if reply.status != status {
+            return Err(format!(
+                "{asked} was answered with {} instead of {status}: {}",
+                reply.status,
+                reply.text()
+            ));
+        }
+        Ok(reply.json())
     }
 
     /// A call of the API that must be answered with this status.
@@ -75,15 +84,17 @@ impl<'a> Visitor<'a> {
         target: &str,
         status: u16,
     ) -> Result<Value, String> {
-        let reply = self.call(method, target).await?;
-        if reply.status != status {
-            return Err(format!(
-                "{method} {target} was answered with {} instead of {status}: {}",
-                reply.status,
-                reply.text()
-            ));
-        }
-        Ok(reply.json())
+        self.call(HttpCall::new(method, target), status).await
+    }
+
+    /// Makes something new, which must be answered with 201.
+    pub(super) async fn create(&self, target: &str, body: &Value) -> Result<Value, String> {
+        self.call(HttpCall::post(target).json(body), 201).await
+    }
+
+    /// A page of another host.
+    pub(super) async fn open(&self, url: &str) -> Result<Reply, String> {
+        self.browser.open(url).await
     }
 
     /// A call without a token.

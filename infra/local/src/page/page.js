@@ -1,77 +1,8 @@
-"use strict";
+import { attempt, byId, call, confirmed, day, loadState, moment, now, person, state, tell, turnClock } from "./api.js";
+import { showPublishing } from "./publishing.js";
 
-// Tokens stay in memory, by person: a page that is loaded again asks for others.
-const tokens = new Map();
-let state = null;
 // Rises with each reload, so that an answer which comes too late changes nothing.
 let round = 0;
-
-const byId = (id) => document.getElementById(id);
-
-class Refusal extends Error {}
-
-const person = () => String(new URLSearchParams(new FormData(byId("person"))));
-
-async function tokenOf(who) {
-  if (!tokens.has(who)) {
-    const response = await fetch("/local/token?" + who);
-    const answer = await response.json();
-    if (!response.ok) throw new Refusal(answer.detail);
-    tokens.set(who, answer.token);
-  }
-  return tokens.get(who);
-}
-
-async function call(method, path) {
-  const who = person();
-  for (let tries = 1; ; tries++) {
-    const token = await tokenOf(who);
-    const response = await fetch(path, { method, headers: { authorization: "Bearer " + token } });
-    if (response.status === 401 && tries === 1) {
-      // It lasts an hour, by the stack's clock.
-      tokens.delete(who);
-      continue;
-    }
-    if (response.status === 204) return null;
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
-    throw new Refusal(answer.detail || answer.message || "The answer was " + response.status + ".");
-  }
-}
-
-function tell(text, isBad) {
-  const message = byId("message");
-  message.textContent = text;
-  message.classList.toggle("bad", Boolean(isBad));
-}
-
-// What goes wrong is said where the eye is, and never in a box that must be clicked away.
-async function attempt(button, work) {
-  if (button) button.disabled = true;
-  try {
-    return await work();
-  } catch (error) {
-    tell(error instanceof Refusal ? error.message : "The local stack does not answer. Is it still running?", true);
-    return undefined;
-  } finally {
-    if (button) button.disabled = false;
-  }
-}
-
-const now = () => (state ? new Date(state.now) : new Date());
-const day = (text) => new Date(text).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
-const moment = (text) => new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-
-async function loadState() {
-  const response = await fetch("/local/state");
-  state = await response.json();
-  byId("now").textContent = moment(state.now);
-  byId("now").dateTime = state.now;
-  const link = byId("instagram");
-  link.hidden = !state.addresses.instagram;
-  if (state.addresses.instagram) link.href = state.addresses.instagram + "/_sim/";
-}
-
 let shown = [];
 let next = null;
 // What the cards were made from: they are made anew only when that changes, so that nobody loses their place.
@@ -95,6 +26,7 @@ async function load(more) {
   byId("more").hidden = !next;
   await loadCoverage(mine);
   await loadActivity(mine);
+  if (mine === round) await showPublishing(shown);
 }
 
 async function loadCoverage(mine) {
@@ -218,18 +150,6 @@ function card(account) {
   return element;
 }
 
-function confirmed(title, text, yes) {
-  const dialog = byId("confirm");
-  dialog.querySelector("h2").textContent = title;
-  dialog.querySelector("p").textContent = text;
-  dialog.querySelector("[value=yes]").textContent = yes;
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
-}
-
 const REFUSALS = {
   access_denied: "You canceled at Instagram, so nothing was connected.",
   already_connected_elsewhere: "This Instagram account is already connected to another workspace.",
@@ -311,15 +231,8 @@ byId("person").addEventListener("change", () => {
 for (const button of document.querySelectorAll("[data-advance]")) {
   button.addEventListener("click", () => attempt(button, async () => {
     tell("Time passes…");
-    const response = await fetch("/local/clock", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ advance: button.dataset.advance }),
-    });
-    const answer = await response.json();
-    if (!response.ok) throw new Refusal(answer.detail);
-    tokens.clear();
-    tell("Time has passed: " + answer.schedulesFired + " schedules fired, " + answer.tasksDelivered + " tasks were done.");
+    const turned = await turnClock(button.dataset.advance);
+    tell("Time has passed: " + turned.schedulesFired + " schedules fired, " + turned.tasksDelivered + " tasks were done.");
     await load();
   }));
 }

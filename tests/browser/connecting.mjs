@@ -1,51 +1,9 @@
 // What a person does with the start page, in a real browser: connect, refusals, markup, disconnect.
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { PAGE, browser, context, decide, finish, page, picture, step, watch } from "./browser.mjs";
 
-const { CHROMIUM, PAGE, PICTURES } = process.env;
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
-const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
-context.setDefaultTimeout(15_000);
-
-const complaints = [];
-const hosts = new Set();
-function watch(page) {
-  page.on("console", (message) => { if (message.type() === "error") complaints.push(`${page.url().split("?")[0]}: ${message.text()}`); });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("dialog", (dialog) => { complaints.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
-  page.on("request", (request) => hosts.add(new URL(request.url()).hostname));
-}
-context.on("page", watch);
-
-let steps = 0;
-async function step(name, work) {
-  await work();
-  steps += 1;
-  console.log(`ok ${name}`);
-}
-async function picture(page, name) {
-  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true });
-}
-
-const page = await context.newPage();
-await page.goto(PAGE);
 await page.waitForSelector("#no-accounts:not([hidden])");
 await picture(page, "1-empty");
-
-/** Opens the popup and decides at the simulated Instagram; returns the popup on the callback's page. */
-async function decide(username, decision, { untick } = {}) {
-  const [popup] = await Promise.all([context.waitForEvent("page"), page.click("#connect")]);
-  await popup.waitForSelector("[name=_sim_as]");
-  await popup.check(`[name=_sim_as][value="${username}"]`);
-  if (untick) await popup.uncheck(`[name=_sim_scopes][value="${untick}"]`);
-  await picture(popup, `2-consent-${username}-${decision}`);
-  await popup.click(`[name=_sim_decision][value=${decision}]`);
-  return popup;
-}
 
 /** The popup's refusal: its code and sentence, and what the start page says. */
 async function refused(popup, code, words) {
@@ -176,9 +134,4 @@ await step("a token that could not be renewed is warned about", async () => {
   await picture(page, "7-narrow-with-warning");
 });
 
-// Refusals are HTTP errors by design, and the browser reports each of them.
-const unexpected = complaints.filter((text) => !/the server responded with a status of 4\d\d/i.test(text));
-assert.deepEqual(unexpected, [], "nothing complains");
-assert.deepEqual([...hosts].filter((host) => !["localhost", "127.0.0.1"].includes(host)), [], "nothing from other hosts");
-await browser.close();
-console.log(`${steps} passed, 0 failed`);
+await finish();
