@@ -191,7 +191,6 @@ async fn ended_everywhere(kind: &str, trouble: Trouble) {
         }
         delivery += 1;
     }
-    println!("{kind} {trouble:?}: {points} points in {delivery} deliveries");
     assert!(delivery > 2 && points > 25, "{points} points in {delivery}");
     journey.finish().await;
 }

@@ -26,7 +26,7 @@ pub struct Problem {
     /// Sentence for a person.
     pub detail: String,
     /// What Meta said, as numbers.
-    pub instagram: Option<InstagramNumbers>,
+    pub instagram: Option<Box<InstagramNumbers>>,
     /// What a preflight found, where that is why.
     pub findings: Vec<Finding>,
     /// When it makes sense to try again.
@@ -189,7 +189,7 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             code: self.code,
             correlation_id: telemetry::correlation_id(),
-            instagram: self.instagram.as_ref(),
+            instagram: self.instagram.as_deref(),
             findings: &self.findings,
         };
         let mut response = (self.status, axum::Json(body)).into_response();
@@ -239,11 +239,11 @@ impl From<GraphError> for Problem {
         let status = status_of(error.kind);
         telemetry::note_cause(error.to_string());
         Self {
-            instagram: Some(InstagramNumbers {
+            instagram: Some(Box::new(InstagramNumbers {
                 code: error.code,
                 subcode: error.subcode,
                 fbtrace_id: error.fbtrace_id.as_deref().map(str::to_owned),
-            }),
+            })),
             retry_after: error.retry_after.or_else(|| {
                 let passes =
                     matches!(status.as_u16(), 429 | 502 | 503) && row.retry != Retry::Never;
