@@ -297,6 +297,9 @@ impl Document {
         if may_be_null(schema) {
             return Value::Null;
         }
+        if let Some(kinds) = schema["oneOf"].as_array() {
+            return self.example(&kinds[0], place);
+        }
         if let Some(values) = schema["enum"].as_array() {
             return values[0].clone();
         }

@@ -338,6 +338,13 @@ impl Walk {
         let moved = (journey.world.now() + DAY * 3).to_string();
         let call = HttpCall::patch(&post).json(&json!({"publishAt": moved}));
         self.ask(&self.posts, call, ANN, 200).await;
+        // Brought near, it is prepared at once, and its schedule of before is moved when it is ready.
+        let near = HttpCall::post(&target).json(&later);
+        let near = self.ask(&self.posts, near, ANN, 201).await.json();
+        let near = format!("{target}/{}", near["id"].as_str().expect("an id"));
+        let soon = (journey.world.now() + HOUR * 10).to_string();
+        let call = HttpCall::patch(&near).json(&json!({"publishAt": soon}));
+        self.ask(&self.posts, call, ANN, 200).await;
         let copy = HttpCall::post(&format!("{post}/duplicate"));
         let copy = self.ask(&self.posts, copy, ANN, 201).await.json();
         let copy = format!("{target}/{}", copy["id"].as_str().expect("an id"));

@@ -31,7 +31,7 @@ fn table() -> String {
 #[test]
 fn docs_publishing_md_says_what_the_states_say() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/publishing.md");
-    let document = include_str!("document.md")
+    let document = include_str!("document.txt")
         .replace("STATES", &diagram())
         .replace("TABLE", &table());
     let written = std::fs::read_to_string(path).unwrap_or_default();

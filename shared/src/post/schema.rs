@@ -1,5 +1,6 @@
 //! How a post's content is described: members of its kind and of what stands around it in one object.
 
+use serde_json::Value;
 use utoipa::openapi::schema::{AdditionalProperties, Object, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -7,10 +8,10 @@ use utoipa::{PartialSchema, ToSchema};
 use super::{Carousel, Handle, Image, ImageStory, Item, Reel, VideoStory};
 use super::{NameTag, PlacedTag, StoryTag, TrialReel};
 
-/// One object for each kind, with the members of `around` besides.
-pub fn of_each_kind(around: RefOr<Schema>) -> RefOr<Schema> {
+/// One object for each kind, with the members of `around` besides; `example` is one of them.
+pub fn of_each_kind(around: RefOr<Schema>, example: Value) -> RefOr<Schema> {
     let around = object(around);
-    let mut kinds = OneOfBuilder::new();
+    let mut kinds = OneOfBuilder::new().example(Some(example));
     for (kind, members) in members_of_kinds() {
         let mut whole = object(members);
         let word = ObjectBuilder::new()
@@ -25,8 +26,9 @@ pub fn of_each_kind(around: RefOr<Schema>) -> RefOr<Schema> {
     RefOr::T(kinds.into())
 }
 
-/// One object that may have the members of any kind, all of them optional, with the members of `around` besides.
-pub fn of_any_kind(around: RefOr<Schema>) -> RefOr<Schema> {
+/// One object that may have the members of any kind, all of them optional, with the members of `around` besides; `example`
+/// is one.
+pub fn of_any_kind(around: RefOr<Schema>, example: Value) -> RefOr<Schema> {
     let mut whole = object(around);
     for (_, members) in members_of_kinds() {
         for (name, schema) in object(members).properties {
@@ -34,7 +36,9 @@ pub fn of_any_kind(around: RefOr<Schema>) -> RefOr<Schema> {
         }
     }
     whole.required.clear();
-    RefOr::T(closed(whole).into())
+    let mut whole = closed(whole);
+    whole.example = Some(example);
+    RefOr::T(whole.into())
 }
 
 /// The types that both name.

@@ -9,7 +9,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::account::Account;
 use shared::app::App;
 use shared::http::{EditableAccount, JsonBody, Problem};
@@ -61,7 +61,13 @@ const PLAN: &[&str] = &["publishAt", "draft", "templateId", "values"];
 
 impl PartialSchema for NewPost {
     fn schema() -> RefOr<Schema> {
-        schema::of_each_kind(Plan::schema())
+        let example = json!({
+            "kind": "image",
+            "imageUrl": "https://media.example.com/bread.jpg",
+            "caption": "Fresh bread #bakery",
+            "publishAt": "now",
+        });
+        schema::of_each_kind(Plan::schema(), example)
     }
 }
 
@@ -246,7 +252,7 @@ pub(super) async fn plan_post(
     post.publish_at = Some(publish_at);
     if post.state != State::Scheduled {
         post.become_state(State::Scheduled, None)
-            .map_err(|refused| not_changeable(refused.from))?;
+            .map_err(|_| not_changeable())?;
     }
     post.waiting = None;
     post.wake_at = Some(timing::prepare_at(
@@ -258,14 +264,10 @@ pub(super) async fn plan_post(
 }
 
 /// The refusal of a change to a post that is past being changed.
-pub(super) fn not_changeable(state: State) -> Problem {
+pub(super) fn not_changeable() -> Problem {
     Problem::conflict(
         "post_not_changeable",
-        format!(
-            "The post is `{}`: {} It can be duplicated.",
-            state.as_str(),
-            state.meaning()
-        ),
+        "The post is past being changed: its `state` says how it stands. It can be duplicated.",
     )
 }
 

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State as FromState;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::app::App;
 use shared::http::{JsonBody, Problem};
 use shared::post::{Content, Post, State, schema};
@@ -49,7 +49,8 @@ struct PlanChange {
 
 impl PartialSchema for PostChange {
     fn schema() -> RefOr<Schema> {
-        schema::of_any_kind(PlanChange::schema())
+        let example = json!({"caption": "Fresher bread", "publishAt": "2026-12-01T09:00:00+01:00"});
+        schema::of_any_kind(PlanChange::schema(), example)
     }
 }
 
@@ -85,7 +86,7 @@ pub(crate) async fn update_post(
 ) -> Result<Json<PostView>, Problem> {
     for _ in 0..TRIES {
         if !post.state.is_open() {
-            return Err(not_changeable(post.state));
+            return Err(not_changeable());
         }
         let mut changed = post.clone();
         let is_other_content = change_content(&mut changed, &change.content)?;
@@ -98,7 +99,7 @@ pub(crate) async fn update_post(
             if post.state != State::Draft {
                 changed
                     .become_state(State::Draft, None)
-                    .map_err(|refused| not_changeable(refused.from))?;
+                    .map_err(|_| not_changeable())?;
                 changed.forget_containers();
             }
             "The post was changed, and is a draft."
@@ -195,7 +196,7 @@ pub(crate) async fn cancel_post(
         let mut canceled = post.clone();
         canceled
             .become_state(State::Canceled, None)
-            .map_err(|refused| not_changeable(refused.from))?;
+            .map_err(|_| not_changeable())?;
         canceled.forget_containers();
         let now = app.clock.now();
         let sentence = if post.state == State::Unknown {
@@ -247,9 +248,7 @@ pub(crate) async fn retry_post(
                 again.attempt = None;
                 planned_sentence(&again)
             }
-            state => {
-                return Err(not_failed(state));
-            }
+            _ => return Err(not_failed()),
         };
         let entry = told("retried", sentence, &caller.user, now);
         if save(&app, &post, &mut again, &[entry]).await? {
@@ -280,7 +279,7 @@ pub(crate) async fn duplicate_post(
 shared::refusals!(
     /// What a change of a post is refused for.
     pub(crate) ChangeRefusals: [
-        not_changeable(State::Published),
+        not_changeable(),
         post_refused(Vec::new()),
         publish_at_past(),
         publish_at_too_far(),
@@ -289,12 +288,12 @@ shared::refusals!(
 
 shared::refusals!(
     /// Why a post is not called off.
-    pub(crate) CancelRefusals: [not_changeable(State::Publishing), cannot_delete()]
+    pub(crate) CancelRefusals: [not_changeable(), cannot_delete()]
 );
 
 shared::refusals!(
     /// Why a post is not tried again.
-    pub(crate) RetryRefusals: [not_failed(State::Published), post_refused(Vec::new())]
+    pub(crate) RetryRefusals: [not_failed(), post_refused(Vec::new())]
 );
 
 fn cannot_delete() -> Problem {
@@ -304,14 +303,10 @@ fn cannot_delete() -> Problem {
     )
 }
 
-fn not_failed(state: State) -> Problem {
+fn not_failed() -> Problem {
     Problem::conflict(
         "post_not_failed",
-        format!(
-            "The post is `{}`: {} There is nothing to retry.",
-            state.as_str(),
-            state.meaning()
-        ),
+        "The post has neither failed nor is it unknown whether it is live: there is nothing to retry.",
     )
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 use shared::account::Failure;
 use shared::post::{Content, Finding, Post, State, schema};
 use utoipa::openapi::{RefOr, Schema};
@@ -53,7 +54,7 @@ struct Progress {
     #[schema(example = "17895000000000001")]
     media_id: Option<String>,
     /// Where people see it.
-    #[schema(example = "https://www.instagram.com/p/DExample/")]
+    #[schema(example = "https://instagram.example.com/p/DExample/")]
     permalink: Option<String>,
     /// What has become of the first comment; `null` for a post without one.
     first_comment_status: Option<CommentView>,
@@ -122,7 +123,29 @@ impl From<Post> for PostView {
 
 impl PartialSchema for PostView {
     fn schema() -> RefOr<Schema> {
-        schema::of_each_kind(Progress::schema())
+        let example = json!({
+            "kind": "image",
+            "imageUrl": "https://media.example.com/bread.jpg",
+            "caption": "Fresh bread #bakery",
+            "id": "5f2b7c1e-0d3a-4c55-9a3e-4f6b1f0c9d21",
+            "accountId": "a3972e6e-ff59-4209-923f-9658e29f68ec",
+            "state": "published",
+            "explanation": State::Published.meaning(),
+            "stateReason": null,
+            "waiting": null,
+            "publishAt": "2026-11-21T10:00:00Z",
+            "nextStepAt": null,
+            "publishedAt": "2026-11-21T10:00:01Z",
+            "lateSeconds": 1,
+            "mediaId": "17895000000000001",
+            "permalink": "https://instagram.example.com/p/DExample/",
+            "firstCommentStatus": null,
+            "warnings": [],
+            "createdBy": "ann",
+            "createdAt": "2026-11-21T09:00:00Z",
+            "updatedAt": "2026-11-21T10:00:03Z",
+        });
+        schema::of_each_kind(Progress::schema(), example)
     }
 }
 
