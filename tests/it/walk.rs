@@ -57,13 +57,17 @@ impl Recorded {
     }
 }
 
-/// The walk, gone once.
+/// The walk, gone once, on a thread with room for it: futures that are not optimized are large.
 pub(crate) static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(recorded())
+    let walk = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(recorded())
+    };
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(walk);
+    thread.expect("a thread").join().expect("a walk")
 });
 
 struct Walk {
@@ -93,7 +97,7 @@ async fn recorded() -> Recorded {
     walk.refresh_by_hand().await;
     walk.work().await;
     walk.audit().await;
-    walk.publish().await;
+    Box::pin(walk.publish()).await;
     let mut needed: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
     let mut operations = BTreeSet::new();
     for call in walk.journey.world.aws.calls() {
