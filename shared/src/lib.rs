@@ -15,6 +15,7 @@ pub mod http;
 pub mod lambda;
 pub mod login;
 pub mod metrics;
+pub mod outgoing;
 pub mod policy;
 pub mod schedules;
 pub mod secret;
