@@ -168,7 +168,7 @@ impl AwsError {
                 service.err().code().unwrap_or("unnamed error").to_owned()
             }
             SdkError::TimeoutError(_) => "timeout".to_owned(),
-            SdkError::DispatchFailure(_) => "no connection".to_owned(),
+            SdkError::DispatchFailure(_) => "no answer".to_owned(),
             SdkError::ResponseError(_) => "unreadable answer".to_owned(),
             _ => "request not built".to_owned(),
         };
