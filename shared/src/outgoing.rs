@@ -102,3 +102,59 @@ fn failure(error: reqwest::Error) -> ConnectorError {
         ConnectorError::io(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use aws_credential_types::Credentials;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use crate::aws::Aws;
+    use crate::config::AwsConfig;
+
+    #[tokio::test]
+    async fn the_sdk_tries_again_when_a_connection_or_an_answer_breaks_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let aws = Aws::new(&AwsConfig {
+            region: "us-east-1".into(),
+            credentials: Credentials::new("example", "example", None, None, "test"),
+            endpoint: Some(address.parse().unwrap()),
+            endpoint_of: BTreeMap::new(),
+            table: String::new(),
+            app_secret_id: String::new(),
+            queue_url: String::new(),
+            queue_arn: String::new(),
+            schedule_group: String::new(),
+            schedule_role_arn: String::new(),
+        })
+        .unwrap();
+        let answers = [
+            "",
+            "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"Item\":",
+            "HTTP/1.1 200 OK\r\ncontent-length: 27\r\n\r\n{\"Item\":{\"pk\":{\"S\":\"one\"}}}",
+        ];
+        let service = async {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 4096];
+                assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        };
+        let read = aws
+            .dynamodb
+            .get_item()
+            .table_name("example")
+            .key(
+                "pk",
+                aws_sdk_dynamodb::types::AttributeValue::S("one".into()),
+            )
+            .send();
+        let (read, ()) = tokio::join!(read, service);
+        let item = read.unwrap().item.unwrap();
+        assert_eq!(item["pk"].as_s().unwrap(), "one");
+    }
+}
