@@ -7,8 +7,9 @@ use crate::app_secrets::{AppSecrets, AppSecretsSource};
 use crate::aws::{Aws, AwsError};
 use crate::clock::Clock;
 use crate::config::{Config, MetricsConfig};
-use crate::graph::{CallRecord, Graph, GraphSetupError};
+use crate::graph::{CallRecord, Graph};
 use crate::metrics::{self, Dimensions, FUNCTION, Unit, Values};
+use crate::outgoing::ClientSetupError;
 use crate::schedules::Schedules;
 use crate::table::Table;
 use crate::tasks::Queue;
@@ -38,8 +39,8 @@ pub struct App {
 
 impl App {
     /// Puts a function's parts together; no call is made.
-    pub fn new(config: Config, clock: Clock) -> Result<Arc<Self>, GraphSetupError> {
-        let aws = Aws::new(&config.aws);
+    pub fn new(config: Config, clock: Clock) -> Result<Arc<Self>, ClientSetupError> {
+        let aws = Aws::new(&config.aws)?;
         let metrics = config.metrics.clone();
         let graph = Graph::new(config.graph.clone(), clock.clone())?
             .on_call(move |call| note_call(&metrics, call));

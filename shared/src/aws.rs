@@ -4,30 +4,35 @@
 //! connector serves all clients, and the roots of Amazon's certificate authorities are part of the binary. The
 //! default chain would cost tens of milliseconds of CPU at each cold start.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Intercept, Region, RuntimeComponents, SharedHttpClient, SharedInterceptor,
+    BehaviorVersion, Intercept, Region, RuntimeComponents, SharedInterceptor,
     interceptors::BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::config::AwsConfig;
+use crate::outgoing::{self, ClientSetupError, SdkConnector};
 use crate::telemetry;
 
 /// Amazon's roots: <https://www.amazontrust.com/repository/>.
-const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// The longest that connecting to AWS may take.
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// One client per service, all over the same connector.
 #[derive(Clone, Debug)]
@@ -44,12 +49,18 @@ pub struct Aws {
 
 impl Aws {
     /// Builds the clients; no call is made.
-    pub fn new(config: &AwsConfig) -> Self {
+    ///
+    /// # Errors
+    /// Where TLS cannot be set up.
+    pub fn new(config: &AwsConfig) -> Result<Self, ClientSetupError> {
+        // One connector, whichever client asks: the SDK would otherwise build one for each.
+        let connector =
+            SharedHttpConnector::new(SdkConnector(outgoing::client(amazon_roots()?, CONNECT)?));
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(config.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))
-            .http_client(http_client())
+            .http_client(http_client_fn(move |_, _| connector.clone()))
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
             .retry_config(
@@ -60,7 +71,6 @@ impl Aws {
             )
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(2))
                     .operation_attempt_timeout(Duration::from_secs(5))
                     .operation_timeout(Duration::from_secs(12))
                     .build(),
@@ -86,36 +96,23 @@ impl Aws {
         let mut scheduler = aws_sdk_scheduler::config::Builder::from(&sdk).interceptor(counter);
         scheduler.set_endpoint_url(endpoint("SCHEDULER"));
 
-        Self {
+        Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             scheduler: aws_sdk_scheduler::Client::from_conf(scheduler.build()),
-        }
+        })
     }
 }
 
-/// One connector, whichever client asks: the SDK would otherwise build one for each.
-fn http_client() -> SharedHttpClient {
-    let roots = TrustStore::empty()
-        .with_native_roots(false)
-        .with_pem_certificate(AMAZON_ROOTS);
-    let context = TlsContext::builder().with_trust_store(roots).build();
-    let connector: OnceLock<SharedHttpConnector> = OnceLock::new();
-    http_client_fn(move |settings, components| {
-        connector
-            .get_or_init(|| {
-                let mut builder =
-                    Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
-                if let Ok(context) = &context {
-                    builder = builder.tls_context(context.clone());
-                }
-                builder.set_connector_settings(Some(settings.clone()));
-                builder.set_sleep_impl(components.sleep_impl());
-                SharedHttpConnector::new(builder.build())
-            })
-            .clone()
-    })
+/// Amazon's authorities, and no other.
+fn amazon_roots() -> Result<RootCertStore, ClientSetupError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
+        let certificate = certificate.map_err(|_| ClientSetupError::Tls)?;
+        roots.add(certificate).map_err(|_| ClientSetupError::Tls)?;
+    }
+    Ok(roots)
 }
 
 /// Counts each attempt for the log line of the request or task that made it.
@@ -171,7 +168,7 @@ impl AwsError {
                 service.err().code().unwrap_or("unnamed error").to_owned()
             }
             SdkError::TimeoutError(_) => "timeout".to_owned(),
-            SdkError::DispatchFailure(_) => "no connection".to_owned(),
+            SdkError::DispatchFailure(_) => "no answer".to_owned(),
             SdkError::ResponseError(_) => "unreadable answer".to_owned(),
             _ => "request not built".to_owned(),
         };

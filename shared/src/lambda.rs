@@ -13,9 +13,10 @@ use axum::Router;
 use futures_util::FutureExt;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, tower::Service};
+use lambda_http::{Adapter, Body, IntoResponse, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tower::{Service, ServiceExt};
 
 use crate::app::App;
 use crate::aws::AwsError;
@@ -148,6 +149,7 @@ impl Function {
         let request: LambdaRequest = serde_json::from_str(event)
             .map_err(|_| "the event is neither an HTTP request nor a batch")?;
         // The adapter itself cannot move between threads, and so must not live while its answer is waited for.
+        let routes = ServiceExt::<Request>::map_response(routes, Answer);
         let answered = Adapter::from(routes).call(LambdaEvent::new(request, context));
         let response = answered.await?;
         Ok(serde_json::value::to_raw_value(&response)?)
@@ -243,6 +245,27 @@ impl Function {
             outcome == "done"
         })
         .await
+    }
+}
+
+/// An answer of the routes, whose body is text where it is UTF-8. The conversion that `lambda_http` brings for any body knows
+/// every encoding of the web, and its tables would be in each function's binary.
+struct Answer(axum::response::Response);
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(async move {
+            let (parts, body) = self.0.into_parts();
+            // Our own answers are in memory, so that reading one does not fail.
+            let bytes = axum::body::to_bytes(body, usize::MAX)
+                .await
+                .unwrap_or_default();
+            let body = match String::from_utf8(bytes.into()) {
+                Ok(text) => Body::Text(text),
+                Err(error) => Body::Binary(error.into_bytes()),
+            };
+            Response::from_parts(parts, body)
+        })
     }
 }
 

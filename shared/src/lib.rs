@@ -16,6 +16,7 @@ pub mod lambda;
 pub mod login;
 pub mod metrics;
 pub mod openapi;
+pub mod outgoing;
 pub mod policy;
 pub mod post;
 pub mod schedules;

@@ -90,7 +90,7 @@ where
 /// # Panics
 /// When `url` is none.
 pub fn clients(url: &str, access_key_id: &str) -> Aws {
-    Aws::new(&AwsConfig {
+    let aws = Aws::new(&AwsConfig {
         region: REGION.into(),
         credentials: Credentials::new(access_key_id, SECRET_ACCESS_KEY, None, None, "world"),
         endpoint: Some(Url::parse(url).expect("the embedded AWS has an address")),
@@ -103,7 +103,8 @@ pub fn clients(url: &str, access_key_id: &str) -> Aws {
         post_queue_arn: String::new(),
         schedule_group: SCHEDULE_GROUP.into(),
         schedule_role_arn: String::new(),
-    })
+    });
+    aws.expect("the roots that come with the functions are certificates")
 }
 
 /// Makes everything that does not exist yet; the app's secret gets the given text.

@@ -1,6 +1,5 @@
 //! What the Graph client must be told: hosts, version, limits.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -82,28 +81,3 @@ impl GraphConfig {
         }
     }
 }
-
-/// Why no Graph client could be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GraphSetupError {
-    /// A base address that cannot carry a path, such as `mailto:`.
-    BaseAddress,
-    /// TLS could not be set up.
-    Tls,
-    /// The HTTP client could not be built.
-    HttpClient,
-}
-
-impl fmt::Display for GraphSetupError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            GraphSetupError::BaseAddress => {
-                "a base address of Instagram's is not an http(s) address"
-            }
-            GraphSetupError::Tls => "the TLS settings for Instagram could not be made",
-            GraphSetupError::HttpClient => "the HTTP client for Instagram could not be made",
-        })
-    }
-}
-
-impl std::error::Error for GraphSetupError {}

@@ -30,7 +30,7 @@ mod tests;
 
 pub use breaker::{Breaker, BreakerConfig};
 pub use catalogue::{AccountEffect, ErrorKind, Retry, Row, Who};
-pub use config::{GraphConfig, GraphSetupError, LoginKind};
+pub use config::{GraphConfig, LoginKind};
 pub use endpoint::Endpoint;
 pub use error::GraphError;
 pub use login::{AppCredentials, LongLivedToken, ShortLivedToken};

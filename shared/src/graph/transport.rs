@@ -13,7 +13,7 @@ use url::Url;
 
 use super::breaker::Breaker;
 use super::catalogue::{Cause, ErrorKind};
-use super::config::{GraphConfig, GraphSetupError, LoginKind};
+use super::config::{GraphConfig, LoginKind};
 use super::endpoint::Endpoint;
 use super::error::GraphError;
 use super::object::Object;
@@ -22,6 +22,7 @@ use super::retry::wait_before_next_try;
 use super::usage::Usage;
 use super::wire;
 use crate::clock::Clock;
+use crate::outgoing::{self, ClientSetupError};
 use crate::secret::AccessToken;
 
 /// How long an answer is still taken when the time for it is up.
@@ -101,7 +102,7 @@ impl Graph {
     ///
     /// # Errors
     /// A base address that cannot carry a path, or TLS settings that cannot be made.
-    pub fn new(config: GraphConfig, clock: Clock) -> Result<Self, GraphSetupError> {
+    pub fn new(config: GraphConfig, clock: Clock) -> Result<Self, ClientSetupError> {
         let bases = [
             &config.authorize_base,
             &config.token_base,
@@ -111,9 +112,12 @@ impl Graph {
             .iter()
             .any(|base| !matches!(base.scheme(), "http" | "https"))
         {
-            return Err(GraphSetupError::BaseAddress);
+            return Err(ClientSetupError::BaseAddress);
         }
-        let http = http_client(&config)?;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        // The other limits are kept by `within`: a client's own would throw away an answer that has come.
+        let http = outgoing::client(roots, config.connect_timeout)?;
         let breaker = Breaker::new(config.breaker);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -383,28 +387,4 @@ async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
 
 fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the Graph client")]
-fn http_client(config: &GraphConfig) -> Result<reqwest::Client, GraphSetupError> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    // Given to this client alone: nothing is installed for the process.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_| GraphSetupError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        // The other limits are kept by `within`: this client's own would throw away an answer that has come.
-        .connect_timeout(config.connect_timeout)
-        // A redirect would carry the token to whatever host it names.
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .build()
-        .map_err(|_| GraphSetupError::HttpClient)
 }

@@ -12,8 +12,7 @@ use url::Url;
 
 use crate::clock::{Clock, ManualClock};
 use crate::graph::{
-    AppCredentials, CallRecord, Endpoint, ErrorKind, Graph, GraphConfig, GraphError,
-    GraphSetupError, LoginKind,
+    AppCredentials, CallRecord, Endpoint, ErrorKind, Graph, GraphConfig, GraphError, LoginKind,
 };
 use crate::secret::{AccessToken, Secret};
 
@@ -555,6 +554,6 @@ fn k02_the_client_shows_no_secret_and_refuses_addresses_without_a_path() {
     config.token_base = Url::parse("mailto:someone@example.com").unwrap();
     assert_eq!(
         Graph::new(config, Clock::System).unwrap_err(),
-        GraphSetupError::BaseAddress
+        crate::outgoing::ClientSetupError::BaseAddress
     );
 }
