@@ -60,9 +60,10 @@ pub(crate) fn too_slow() -> Problem {
     )
 }
 
+/// The browser brings the error in its address, and could bring any: no fault of ours or of a server behind us, whose
+/// alarms nobody may ring from outside.
 pub(crate) fn other_error() -> Problem {
-    Problem::new(
-        StatusCode::BAD_GATEWAY,
+    Problem::bad_request(
         "instagram_refused_login",
         "Instagram ended the login with an error. Try again; if it stays, the operator of this app has to look.",
     )

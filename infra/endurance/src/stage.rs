@@ -137,7 +137,7 @@ impl Stage {
     /// # Errors
     /// When the table does not answer.
     pub(crate) async fn accounts_of(&self, company: &str) -> Result<Vec<Account>, String> {
-        let app = self.world.app("");
+        let app = self.world.app("test");
         let now = self.world.now();
         let (mut all, mut after) = (Vec::new(), None);
         loop {

@@ -224,7 +224,7 @@ fn complaint(account: &Account, somebody: &Somebody, ahead: &Ahead, now: Timesta
 
 /// The vault's token of a live account is one that Instagram takes.
 async fn check_token(stage: &Stage, account: &Account, report: &mut Report, day: i64) {
-    let app = stage.world.app("");
+    let app = stage.world.app("test");
     let works = match app.vault.token(account).await {
         Ok(token) => stage.world.instagram.is_live_token(token.expose()),
         Err(_) => false,
