@@ -287,7 +287,7 @@ impl Document {
 
     /// An example of a schema, from the examples of its members.
     fn example(&self, schema: &Value, place: &str) -> Value {
-        if let Some(example) = schema.get("example") {
+        if let Some(example) = schema.get("example").or(schema["examples"].get(0)) {
             return example.clone();
         }
         if let Some(name) = schema["$ref"].as_str() {

@@ -108,7 +108,7 @@ impl Publishing {
 
     /// All posts, by account.
     async fn posts(&self) -> Result<Vec<Post>, String> {
-        let table = &self.stage.world.app("").table;
+        let table = &self.stage.world.app("test").table;
         let mut all = Vec::new();
         for account in &self.accounts {
             let mut after = None;

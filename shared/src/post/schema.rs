@@ -11,7 +11,7 @@ use super::{NameTag, PlacedTag, StoryTag, TrialReel};
 /// One object for each kind, with the members of `around` besides; `example` is one of them.
 pub fn of_each_kind(around: RefOr<Schema>, example: Value) -> RefOr<Schema> {
     let around = object(around);
-    let mut kinds = OneOfBuilder::new().example(Some(example));
+    let mut kinds = OneOfBuilder::new().examples([example]);
     for (kind, members) in members_of_kinds() {
         let mut whole = object(members);
         let word = ObjectBuilder::new()
