@@ -16,6 +16,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -62,6 +63,8 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .sleep_impl(TokioSleep::new())
+            // It watches how a body flows; ours are in memory, and the time of a whole try is limited.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .time_source(SystemTimeSource::new())
             .retry_config(
                 RetryConfig::standard()

@@ -78,8 +78,11 @@ impl HttpConnector for SdkConnector {
             let request = request
                 .try_into_http1x()
                 .map_err(|error| ConnectorError::user(error.into()))?;
-            let request =
-                request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+            let (head, body) = request.into_parts();
+            let body = body
+                .bytes()
+                .ok_or_else(|| ConnectorError::user("the body is not in memory".into()))?;
+            let request = http::Request::from_parts(head, Bytes::copy_from_slice(body));
             let request = request
                 .try_into()
                 .map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;

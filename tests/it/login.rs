@@ -359,7 +359,7 @@ async fn a06_who_cancels_sees_a_friendly_page_with_another_try_that_works() {
 async fn a06_an_error_of_instagrams_own_and_a_useless_code_connect_nothing() {
     let journey = Journey::start().await;
     for (brought, status, code) in [
-        ("error=server_error", 400, "instagram_refused_login"),
+        ("error=server_error", 409, "instagram_refused_login"),
         ("code=%20", 400, "invalid_code"),
     ] {
         let begun = journey.begin(ANN).await;

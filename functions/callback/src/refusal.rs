@@ -60,10 +60,10 @@ pub(crate) fn too_slow() -> Problem {
     )
 }
 
-/// The browser brings the error in its address, and could bring any: no fault of ours or of a server behind us, whose
-/// alarms nobody may ring from outside.
+/// The browser brings the error in its address, and could bring any: that is no fault of a server, and nobody may ring our
+/// alarms with it.
 pub(crate) fn other_error() -> Problem {
-    Problem::bad_request(
+    Problem::conflict(
         "instagram_refused_login",
         "Instagram ended the login with an error. Try again; if it stays, the operator of this app has to look.",
     )
