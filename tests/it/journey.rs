@@ -190,16 +190,6 @@ impl Journey {
     /// Ends the journey: the queue's work is done, nothing is left over anywhere, what is stored fits together, and no
     /// secret stands where it may not.
     pub(crate) async fn finish(self) {
-        self.finish_unsearched().await;
-        let answers = self
-            .answers
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.world.assert_no_canary_anywhere(&answers).await;
-    }
-
-    /// All of [`Self::finish`] but the search for secrets, whose time grows with the square of the logins.
-    pub(crate) async fn finish_unsearched(&self) {
         self.settle().await;
         assert_eq!(
             self.world.leftovers().await,
@@ -207,6 +197,11 @@ impl Journey {
             "work is left in a queue"
         );
         self.assert_consistent(&[ANN.company, BOB.company]).await;
+        let answers = self
+            .answers
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.world.assert_no_canary_anywhere(&answers).await;
     }
 
     /// Every connected account has a readable token, its claims and, while its token lives, its two schedules; nothing
