@@ -150,7 +150,7 @@ async fn b11_accounts_that_are_due_at_once_are_renewed_within_secrets_managers_q
 #[tokio::test]
 #[ignore = "takes half an hour: cargo test --profile endurance -p it -- --ignored --nocapture b11_ten"]
 async fn b11_ten_thousand_accounts_that_are_due_at_once() {
-    // Not searched for secrets: looking for those of so many logins in all that they left takes longer than all the rest.
-    let (_, connecting, renewing) = due_at_once(10_000).await;
+    let (journey, connecting, renewing) = due_at_once(10_000).await;
     println!("connecting: {connecting}\nrenewing: {renewing}");
+    journey.finish().await;
 }

@@ -9,8 +9,8 @@ use world::gateway::HttpCall;
 
 use crate::journey::{ANN, BOB, Caller, Journey, account_on_page, code_on_page};
 
-/// Of each of the two races. With 1,000 of each, which takes minutes, they were seen to hold as well.
-const ROUNDS: usize = 150;
+/// Of each of the two races.
+const ROUNDS: usize = 500;
 
 async fn race(journey: &Journey, round: usize, second: Caller) -> [Option<String>; 2] {
     let username = format!("race.number.{round}");

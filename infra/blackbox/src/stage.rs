@@ -11,7 +11,7 @@ use local::routes;
 use world::browser::Browser;
 use world::gateway::{HttpCall, Reply, api_gateway_event};
 use world::resources::{REGION, SECRET_ACCESS_KEY, WORKER_TIMEOUT_SECONDS};
-use world::scrutiny::{self, found_in};
+use world::scrutiny::{self, Search};
 use world::{INSTAGRAM_APP_ID, INSTAGRAM_APP_SECRET, access_key_id, app_secret};
 
 use crate::Places;
@@ -213,8 +213,9 @@ impl Stage {
 }
 
 fn check(places: &[(String, String)], secrets: &[String]) -> Result<(), String> {
+    let search = Search::new(secrets);
     for (place, text) in places {
-        if let Some(beginning) = found_in(text, secrets) {
+        if let Some(beginning) = search.found_in(text) {
             return Err(format!(
                 "a secret that begins with `{beginning}` stands in {place}"
             ));
