@@ -172,6 +172,20 @@ impl Schedules {
         self.delete(post_schedule(post)).await
     }
 
+    /// Whether a schedule will wake a post.
+    pub async fn has_post(&self, post: &str) -> Result<bool, AwsError> {
+        let output = self
+            .client
+            .list_schedules()
+            .group_name(&self.group)
+            .name_prefix(post_schedule(post))
+            .max_results(1)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("ListSchedules", &error))?;
+        Ok(!output.schedules().is_empty())
+    }
+
     async fn delete(&self, name: String) -> Result<(), AwsError> {
         let result = self
             .client

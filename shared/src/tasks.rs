@@ -4,6 +4,7 @@
 //! the dead-letter queue by itself, and never fails its batch.
 
 use aws_sdk_sqs::Client;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsError;
@@ -53,6 +54,29 @@ pub enum Task {
     },
     /// Look for posts whose next step was due and did not come.
     AuditPosts,
+    /// End the connection of whoever removed the app on Instagram.
+    Deauthorize {
+        /// Either of Instagram's ids of the account.
+        instagram_id: String,
+        /// When the person did so: a connection that is younger stays.
+        issued_at: Timestamp,
+    },
+    /// Find the accounts that a data deletion is about, and have them erased.
+    DeleteData {
+        /// The deletion's confirmation code.
+        deletion: String,
+        /// Either of Instagram's ids of the account.
+        instagram_id: String,
+        /// When the person asked for it: a connection that is younger stays.
+        issued_at: Timestamp,
+    },
+    /// Erase an account and everything that belongs to it.
+    EraseAccount {
+        /// The account's id.
+        account: String,
+        /// The deletion's confirmation code.
+        deletion: String,
+    },
 }
 
 impl Task {
@@ -61,8 +85,12 @@ impl Task {
         match self {
             Task::SyncAccount { account, .. }
             | Task::RefreshToken { account, .. }
-            | Task::AdvancePost { account, .. } => account,
-            Task::AuditCoverage { .. } | Task::AuditPosts => "",
+            | Task::AdvancePost { account, .. }
+            | Task::EraseAccount { account, .. } => account,
+            Task::AuditCoverage { .. }
+            | Task::AuditPosts
+            | Task::Deauthorize { .. }
+            | Task::DeleteData { .. } => "",
         }
     }
 
@@ -74,6 +102,9 @@ impl Task {
             Task::AuditCoverage { .. } => "auditCoverage",
             Task::AdvancePost { .. } => "advancePost",
             Task::AuditPosts => "auditPosts",
+            Task::Deauthorize { .. } => "deauthorize",
+            Task::DeleteData { .. } => "deleteData",
+            Task::EraseAccount { .. } => "eraseAccount",
         }
     }
 }

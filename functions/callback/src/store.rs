@@ -69,6 +69,9 @@ pub(crate) async fn store(
         for instagram_id in instagram_ids(&account) {
             records.push(app.table.claim_write(instagram_id, &claim)?);
         }
+        for (instagram_id, former) in former_holders(app, &account).await? {
+            records.push(app.table.former_holder_write(&instagram_id, &former)?);
+        }
         if let Some(instagram_id) = outdated_claim {
             records.push(app.table.claim_removal(&instagram_id, &account.id)?);
         }
@@ -133,6 +136,20 @@ async fn existing_account(
         .table
         .former_account(&login.company, &profile.ig_user_id, now)
         .await?)
+}
+
+/// The accounts of other companies whose released claims this one takes over: what is stored of them is still about the
+/// person who holds the Instagram account.
+async fn former_holders(app: &App, account: &Account) -> Result<Vec<(String, String)>, Problem> {
+    let mut former = Vec::new();
+    for instagram_id in instagram_ids(account) {
+        if let Some(claim) = app.table.claim(instagram_id).await?
+            && claim.account != account.id
+        {
+            former.push((instagram_id.to_owned(), claim.account));
+        }
+    }
+    Ok(former)
 }
 
 /// The claim on an app-scoped id that Instagram has replaced since.

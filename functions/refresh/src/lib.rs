@@ -3,6 +3,8 @@
 mod audit;
 mod coverage;
 mod current;
+mod deauthorize;
+mod delete_data;
 mod pages;
 mod refresh_token;
 mod renew;
@@ -13,6 +15,7 @@ mod sync_account;
 use std::sync::Arc;
 
 use shared::app::App;
+use shared::deletion;
 use shared::lambda::{TaskError, TaskFuture};
 use shared::tasks::Task;
 
@@ -34,6 +37,18 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
                 connection_generation,
             } => refresh_token::refresh(&app, &account, connection_generation).await,
             Task::AuditCoverage { prefix, after } => audit::audit(&app, &prefix, &after).await,
+            Task::Deauthorize {
+                instagram_id,
+                issued_at,
+            } => deauthorize::deauthorize(&app, &instagram_id, issued_at).await,
+            Task::DeleteData {
+                deletion,
+                instagram_id,
+                issued_at,
+            } => delete_data::delete_data(&app, &deletion, &instagram_id, issued_at).await,
+            Task::EraseAccount { account, deletion } => {
+                Ok(deletion::erase_account(&app, &account, &deletion).await?)
+            }
             other => Err(TaskError::new(format!(
                 "{} is not a task of accounts",
                 other.name()

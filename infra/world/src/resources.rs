@@ -32,6 +32,8 @@ pub const DEAD_LETTERS: &str = "accounts-dead-letters";
 pub const POST_QUEUE: &str = "posts";
 /// Where messages of the posts' queue end that were received too often.
 pub const POST_DEAD_LETTERS: &str = "posts-dead-letters";
+/// The bus that takes the announcements.
+pub const EVENT_BUS: &str = "instagram";
 /// All schedules.
 pub const SCHEDULE_GROUP: &str = "instagram";
 /// The schedule of the hourly audit.
@@ -101,6 +103,7 @@ pub fn clients(url: &str, access_key_id: &str) -> Aws {
         queue_arn: String::new(),
         post_queue_url: String::new(),
         post_queue_arn: String::new(),
+        event_bus: EVENT_BUS.into(),
         schedule_group: SCHEDULE_GROUP.into(),
         schedule_role_arn: String::new(),
     });
@@ -239,6 +242,7 @@ impl Resources {
             ("ACCOUNT_QUEUE_ARN", &self.queue_arn),
             ("POST_QUEUE_URL", &self.post_queue_url),
             ("POST_QUEUE_ARN", &self.post_queue_arn),
+            ("EVENT_BUS", EVENT_BUS),
             ("SCHEDULE_GROUP", SCHEDULE_GROUP),
             ("SCHEDULE_ROLE_ARN", &role),
         ]

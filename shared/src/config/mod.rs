@@ -37,6 +37,8 @@ pub struct Config {
     pub publish: PublishConfig,
     /// Callers of the HTTP API.
     pub api: ApiConfig,
+    /// Where people reach the webhooks' function, where that is configured.
+    pub webhooks_url: Option<Url>,
     /// The least severe log line that is written.
     pub log_level: tracing::Level,
     /// Under which names metrics are written.
@@ -92,6 +94,8 @@ pub struct AwsConfig {
     pub post_queue_url: String,
     /// The same queue, as the target of the posts' schedules.
     pub post_queue_arn: String,
+    /// The bus that takes the announcements.
+    pub event_bus: String,
     /// The group of all schedules.
     pub schedule_group: String,
     /// The role with which schedules send.
@@ -157,7 +161,13 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Services whose emulator may stand at an address of its own.
-const SERVICES: &[&str] = &["DYNAMODB", "SECRETS_MANAGER", "SQS", "SCHEDULER"];
+const SERVICES: &[&str] = &[
+    "DYNAMODB",
+    "SECRETS_MANAGER",
+    "SQS",
+    "SCHEDULER",
+    "EVENTBRIDGE",
+];
 
 impl Config {
     /// Reads the environment of this process.
@@ -211,6 +221,7 @@ impl Config {
                 role_claim: reader.text("ROLE_CLAIM"),
                 body_limit: reader.number("REQUEST_BODY_LIMIT", 1024, 6_000_000),
             },
+            webhooks_url: reader.webhooks_url(),
             log_level: reader.log_level(),
             metrics: MetricsConfig {
                 namespace: reader.text("METRICS_NAMESPACE"),
@@ -361,6 +372,15 @@ impl Reader<'_> {
         }
     }
 
+    fn webhooks_url(&mut self) -> Option<Url> {
+        let name = "WEBHOOKS_URL";
+        let text = self.text(name);
+        if text.is_empty() {
+            return None;
+        }
+        self.checked_address(name, &text)
+    }
+
     fn return_to(&mut self) -> Vec<Url> {
         let name = "INSTAGRAM_RETURN_TO";
         let texts = self.list(name);
@@ -437,6 +457,7 @@ impl Reader<'_> {
             queue_arn: self.text("ACCOUNT_QUEUE_ARN"),
             post_queue_url: self.text("POST_QUEUE_URL"),
             post_queue_arn: self.text("POST_QUEUE_ARN"),
+            event_bus: self.text("EVENT_BUS"),
             schedule_group: self.text("SCHEDULE_GROUP"),
             schedule_role_arn: self.text("SCHEDULE_ROLE_ARN"),
         }
@@ -493,6 +514,7 @@ mod tests {
                 "https://sqs.us-east-1.amazonaws.com/000000000000/posts",
             ),
             ("POST_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:posts"),
+            ("EVENT_BUS", "instagram"),
             ("SCHEDULE_GROUP", "instagram"),
             (
                 "SCHEDULE_ROLE_ARN",

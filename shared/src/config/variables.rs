@@ -129,6 +129,17 @@ pub const VARIABLES: &[Variable] = &[
         "Origins besides public ones from which media are looked at, separated by commas; for development only",
     ),
     variable(
+        "EVENT_BUS",
+        None,
+        "Name of the EventBridge bus that takes the announcements",
+    ),
+    variable(
+        "WEBHOOKS_URL",
+        Some(""),
+        "Address at which people reach the webhooks' function, for the page about a deletion; empty for the address at \
+         which Meta reaches it",
+    ),
+    variable(
         "SCHEDULE_GROUP",
         None,
         "The EventBridge Scheduler group of the accounts' schedules",

@@ -12,6 +12,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::caller::Caller;
 use super::extract::{REQUEST_BODY_LIMIT, body_bytes, body_too_large};
+use super::owned::is_id;
 use super::problem::Problem;
 use crate::app::App;
 use crate::digest::sha256_hex;
@@ -58,7 +59,13 @@ pub async fn honor_idempotency_key(
 
     let claimed = app
         .table
-        .claim_idempotency_key(&caller.company, &key, &fingerprint, app.clock.now())
+        .claim_idempotency_key(
+            &caller.company,
+            &key,
+            &fingerprint,
+            account_of_path(parts.uri.path()),
+            app.clock.now(),
+        )
         .await?;
     let holder = match claimed {
         Claimed::Now(holder) => holder,
@@ -91,6 +98,12 @@ pub async fn honor_idempotency_key(
         tracing::warn!(event = "idempotency_not_settled", error = %error, "an answer could not be remembered");
     }
     Ok(Response::from_parts(head, Body::from(bytes)))
+}
+
+/// The account that a path is about.
+fn account_of_path(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/instagram/accounts/")?;
+    rest.split('/').next().filter(|id| is_id(id))
 }
 
 fn invalid_key() -> Problem {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
+use super::accounts::string;
+use super::keys::Key;
 use super::{Condition, Table, keys, text, to_item};
 use crate::account::Account;
 use crate::aws::AwsError;
@@ -44,21 +46,77 @@ impl Table {
         self.put_write(to_item(keys::claim(instagram_id), claim)?, condition)
     }
 
-    /// Gives a claim up as part of a transaction: only the account that holds it can, and one that is held by another
-    /// meanwhile is left alone by [`Table::held_claims`].
+    /// Gives a claim up as part of a transaction: only the account that holds it can.
     pub fn claim_removal(
         &self,
         instagram_id: &str,
         account: &str,
     ) -> Result<TransactWriteItem, AwsError> {
+        self.holding_removal(keys::claim(instagram_id), account)
+    }
+
+    /// Gives up, as part of a transaction, one of [`Table::holdings`].
+    pub fn holding_removal(&self, key: Key, account: &str) -> Result<TransactWriteItem, AwsError> {
         let delete = Delete::builder()
             .table_name(self.name())
-            .set_key(Some(keys::claim(instagram_id).into_item()))
+            .set_key(Some(key.into_item()))
             .condition_expression("account = :account")
             .expression_attribute_values(":account", text(account))
             .build()
             .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
         Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// The accounts that hold an Instagram id or once held it.
+    pub async fn holders(&self, instagram_id: &str) -> Result<Vec<String>, AwsError> {
+        let partition = keys::claim(instagram_id).pk;
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(partition))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Query", &error))?;
+        let mut accounts: Vec<String> = output
+            .items()
+            .iter()
+            .filter_map(|item| string(item, "account"))
+            .collect();
+        accounts.sort();
+        accounts.dedup();
+        Ok(accounts)
+    }
+
+    /// Keeps, as part of a transaction, that an account once held an Instagram id which another one takes over.
+    pub fn former_holder_write(
+        &self,
+        instagram_id: &str,
+        account: &str,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let mut item = keys::former_holder(instagram_id, account).into_item();
+        item.insert("account".into(), text(account));
+        let mut condition = Condition::is_new();
+        condition
+            .expression
+            .push_str(" OR attribute_exists(account)");
+        self.put_write(item, condition)
+    }
+
+    /// The keys by which an account holds its Instagram ids, or once held them.
+    pub async fn holdings(&self, account: &Account) -> Result<Vec<Key>, AwsError> {
+        let mut held = Vec::new();
+        for id in instagram_ids(account) {
+            for key in [keys::claim(id), keys::former_holder(id, &account.id)] {
+                let item = self.get(key.clone()).await?.unwrap_or_default();
+                if string(&item, "account").as_ref() == Some(&account.id) {
+                    held.push(key);
+                }
+            }
+        }
+        Ok(held)
     }
 
     /// The Instagram ids that the account itself holds now.

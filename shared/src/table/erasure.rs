@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
 
-use super::keys::{self, Item};
+use super::keys::{self, Item, Key};
 use super::{Table, text};
 use crate::aws::AwsError;
 
@@ -14,34 +14,63 @@ const BATCH: i32 = 25;
 /// How often a batch is sent again for what DynamoDB left undone.
 const TRIES: u32 = 10;
 
+/// How far a walk over what belongs to an account has come.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// 0 is the account's partition, each further one a partition of the first index.
+    place: usize,
+    start: Option<Item>,
+}
+
 impl Table {
-    /// Removes everything that stands beside an account's record: timeline, sync log and what comes later. The record
-    /// itself stays, so that whoever is interrupted can be asked again.
+    /// Removes everything that belongs to an account beside its record: timeline, sync log, posts and what comes later.
+    /// The record itself stays, so that whoever is interrupted can be asked again.
     pub async fn erase_history(&self, account: &str) -> Result<(), AwsError> {
-        let record = keys::account(account).into_item();
-        let mut start = None;
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.name)
+        let mut walk = Walk::default();
+        while let Some(keys) = self.next_belongings(account, &mut walk).await? {
+            self.delete_batch(keys.into_iter().map(Key::into_item))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The next keys of what belongs to an account beside its record: first from its partition, then what stands
+    /// elsewhere, which an index knows and may show when it is gone already. `None` at the end.
+    pub async fn next_belongings(
+        &self,
+        account: &str,
+        walk: &mut Walk,
+    ) -> Result<Option<Vec<Key>>, AwsError> {
+        let beside = keys::beside_account(account);
+        if walk.place > beside.len() {
+            return Ok(None);
+        }
+        let query = self.client.query().table_name(&self.name);
+        let query = match walk.place.checked_sub(1) {
+            None => query
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", text(keys::account_partition(account)))
-                .projection_expression("pk, sk")
-                .consistent_read(true)
-                .limit(BATCH)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| AwsError::new("Query", &error))?;
-            let found = output.items.unwrap_or_default();
-            self.delete_batch(found.into_iter().filter(|key| *key != record))
-                .await?;
-            start = output.last_evaluated_key;
-            if start.is_none() {
-                return Ok(());
-            }
+                .consistent_read(true),
+            Some(place) => query
+                .index_name(keys::INDEX_1)
+                .key_condition_expression("index1pk = :pk")
+                .expression_attribute_values(":pk", text(&beside[place])),
+        };
+        let output = query
+            .projection_expression("pk, sk")
+            .limit(BATCH)
+            .set_exclusive_start_key(walk.start.take())
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Query", &error))?;
+        walk.start = output.last_evaluated_key;
+        if walk.start.is_none() {
+            walk.place += 1;
         }
+        let found = output.items.unwrap_or_default();
+        let record = keys::account(account);
+        let found = found.iter().filter_map(Key::of_item);
+        Ok(Some(found.filter(|key| *key != record).collect()))
     }
 
     async fn delete_batch(&self, keys: impl Iterator<Item = Item>) -> Result<(), AwsError> {

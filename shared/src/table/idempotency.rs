@@ -54,12 +54,13 @@ pub enum Claimed {
 }
 
 impl Table {
-    /// Takes a key for a request with this fingerprint.
+    /// Takes a key for a request with this fingerprint. Its answer goes with the account that the request is about.
     pub async fn claim_idempotency_key(
         &self,
         company: &str,
         key: &str,
         fingerprint: &str,
+        account: Option<&str>,
         now: Timestamp,
     ) -> Result<Claimed, AwsError> {
         let holder = uuid::Uuid::new_v4().to_string();
@@ -72,6 +73,10 @@ impl Table {
         let mut item = to_item(keys::idempotency(company, key), &record)?;
         let expires = now + LIFETIME;
         item.insert(keys::TTL.into(), number(expires.as_second()));
+        if let Some(account) = account {
+            item.insert("index1pk".into(), text(keys::answers_partition(account)));
+            item.insert("index1sk".into(), text(keys::sortable(now)));
+        }
         // An item that DynamoDB has not dropped yet counts as dropped.
         let mut condition = Condition::is_new();
         condition.expression = "attribute_not_exists(pk) OR #ttl <= :now".into();

@@ -5,6 +5,7 @@
 //! | account | `ACCOUNT#id` | `ACCOUNT` | `COMPANY#company`, `createdAt#id` | `CONNECTED#digit`, `tokenExpiresAt#id` |
 //! | refresh lease | `ACCOUNT#id` | `LEASE` | | |
 //! | claim | `IG#instagramId` | `CLAIM` | | |
+//! | former holder of an Instagram id | `IG#instagramId` | `FORMER#accountId` | | |
 //! | login state | `STATE#sha256(state)` | `STATE` | | |
 //! | timeline entry | `ACCOUNT#id` | `AT#time#suffix` | | |
 //! | sync log entry | `ACCOUNT#id` | `SYNC#time#suffix` | | |
@@ -12,7 +13,9 @@
 //! | entry of a post's timeline | `ACCOUNT#id` | `OFPOST#postId#time#suffix` | | |
 //! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
 //! | caption template | `TEMPLATES#sha256(company)` | `TEMPLATE#id` | | |
-//! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | | |
+//! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | `ANSWERS#accountId`, `time` | |
+//! | deletion | `DELETION#code` | `DELETION` | | |
+//! | what a deletion erased | `DELETION#code` | `ERASED#name` | | |
 //! | vault page | `VAULT#page` | `PAGE` | | |
 //! | vault's open pages | `VAULT` | `OPEN` | | |
 //! | audit of accounts | `AUDIT` | `ACCOUNTS#prefix` | | |
@@ -122,6 +125,56 @@ pub fn lease(id: &str) -> Key {
 /// The claim on an Instagram id (professional account id or app-scoped id): who holds it.
 pub fn claim(instagram_id: &str) -> Key {
     Key::new(format!("IG#{instagram_id}"), "CLAIM")
+}
+
+/// That an account once held the Instagram id which another one holds now: its history is still about that person.
+pub fn former_holder(instagram_id: &str, account: &str) -> Key {
+    Key::new(claim(instagram_id).pk, format!("FORMER#{account}"))
+}
+
+/// What stands under an account, by the beginning of its sort key: the word in a deletion's manifest.
+const CLASSES: &[(&str, &str)] = &[
+    ("ACCOUNT", "account"),
+    ("LEASE", "lease"),
+    ("CLAIM", "claim"),
+    ("FORMER#", "claim"),
+    (TIMELINE, "timeline"),
+    (SYNC_LOG, "sync_log"),
+    ("POST#", "post"),
+    ("OFPOST#", "post_timeline"),
+    ("MEDIAOF#", "media"),
+    ("KEY", "answer"),
+];
+
+/// What kind of record a key is of, as a deletion's manifest names it.
+pub fn class_of(key: &Key) -> &'static str {
+    let found = CLASSES.iter().find(|(start, _)| key.sk.starts_with(start));
+    found.map_or("other", |(_, class)| class)
+}
+
+/// The partitions of the first index with what belongs to an account and stands outside its partition.
+pub fn beside_account(account: &str) -> [String; 1] {
+    [answers_partition(account)]
+}
+
+/// Partition of the first index with the remembered answers to requests about an account.
+pub fn answers_partition(account: &str) -> String {
+    format!("ANSWERS#{account}")
+}
+
+/// A deletion, by its confirmation code.
+pub fn deletion(code: &str) -> Key {
+    Key::new(format!("DELETION#{code}"), "DELETION")
+}
+
+/// A part of a deletion's manifest.
+pub fn erased(code: &str, name: &str) -> Key {
+    Key::new(deletion(code).pk, format!("ERASED#{name}"))
+}
+
+/// The post of a post's key.
+pub fn post_of_key(key: &Key) -> Option<&str> {
+    key.sk.strip_prefix("POST#")
 }
 
 /// A login state, by the hash of the text that travels.

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod claims;
 pub mod connected;
 pub mod coverage;
+pub mod deletions;
 pub mod erasure;
 pub mod idempotency;
 pub mod keys;

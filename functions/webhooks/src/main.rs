@@ -1,0 +1,8 @@
+//! The function `webhooks` on Lambda.
+
+use shared::lambda::{Error, Function, run};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run(|app| Function::new(app).with_routes(webhooks::url_routes())).await
+}

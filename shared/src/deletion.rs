@@ -1,0 +1,184 @@
+//! Erasing an account with everything that belongs to it, and a manifest of what that was.
+//!
+//! Each step can be repeated: what is left is erased, and nothing is counted twice. The manifest is written together with
+//! what is erased, in one transaction, and holds no personal data.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use crate::account::Account;
+use crate::app::App;
+use crate::ending::{self, End};
+use crate::schedules::Kind;
+use crate::secret::Secret;
+use crate::table::deletions::{Deletion, Erased, Noted, State};
+use crate::table::erasure::Walk;
+use crate::table::keys::{self, Key};
+use crate::tasks::Task;
+use crate::vault::VaultError;
+
+/// So long after an account's record has gone, nothing writes about it any more: no function runs longer.
+const SWEEP_AFTER_SECONDS: i32 = 900;
+/// No further records are begun with after this long.
+const MOST_TIME: SignedDuration = SignedDuration::from_secs(12);
+/// How often a record that somebody else just wrote is read anew.
+const TRIES: u32 = 10;
+
+/// How far one task came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Everything that was there is erased.
+    Complete {
+        /// How much that was.
+        erased: usize,
+    },
+    /// There is more than one task can erase.
+    Interrupted,
+}
+
+/// Keeps a deletion of one account that its company asks for, and has it done.
+///
+/// # Errors
+/// When AWS refuses: then ask again.
+pub async fn begin_purge(app: &App, account: &Account) -> Result<Deletion, VaultError> {
+    let now = app.clock.now();
+    let code = uuid::Uuid::new_v4().simple().to_string();
+    let mut deletion = Deletion::received(code, now);
+    deletion.start([account.id.clone()].into(), now);
+    app.table.add_deletion(&deletion).await?;
+    let task = erase_task(&account.id, &deletion.code);
+    app.queue.send(task).await?;
+    Ok(deletion)
+}
+
+/// The task that erases one account for a deletion.
+pub fn erase_task(account: &str, deletion: &str) -> Task {
+    Task::EraseAccount {
+        account: account.to_owned(),
+        deletion: deletion.to_owned(),
+    }
+}
+
+/// Erases an account, or what was written about it after its record had gone. Makes the task again until nothing is left.
+///
+/// # Errors
+/// When AWS refuses: the task goes on from there.
+pub async fn erase_account(app: &Arc<App>, id: &str, code: &str) -> Result<(), VaultError> {
+    let deletion = app.table.deletion(code).await?;
+    let is_open = deletion.is_some_and(|deletion| {
+        deletion.state == State::Running && deletion.accounts.contains(id)
+    });
+    if !is_open {
+        return Ok(());
+    }
+    let secrets = app.app_secrets().await?;
+    let Some(secret) = secrets.cursor_keys.first() else {
+        return Ok(());
+    };
+    let was_there = match app.table.account(id).await? {
+        Some(account) => {
+            end_connection(app, account, code, secret).await?;
+            true
+        }
+        None => false,
+    };
+    let again = erase_task(id, code);
+    let Progress::Complete { erased } = erase_belongings(app, id, code, secret).await? else {
+        return Ok(app.queue.send(again).await?);
+    };
+    if was_there {
+        remove_record(app, id, code, secret).await?;
+    }
+    if was_there || erased > 0 {
+        return Ok(app.queue.send_later(again, SWEEP_AFTER_SECONDS).await?);
+    }
+    let now = app.clock.now();
+    app.table
+        .update_deletion(code, |deletion| deletion.finish(id, now))
+        .await?;
+    tracing::info!(event = "account_erased", account = id);
+    Ok(())
+}
+
+/// Ends the connection, where there is one; token and schedules are counted first, since they cannot be erased together with
+/// the manifest.
+async fn end_connection(
+    app: &Arc<App>,
+    account: Account,
+    code: &str,
+    secret: &Secret,
+) -> Result<(), VaultError> {
+    let id = account.id.clone();
+    if account.is_connected() {
+        let token = Erased::outside("token", &id, "vault");
+        app.table.count_erased(code, secret, token).await?;
+    }
+    for kind in Kind::ALL {
+        let is_there = match app.schedules.list(kind, &id, 1).await? {
+            Some(accounts) => accounts.contains(&id),
+            None => true,
+        };
+        if is_there {
+            let schedule = Erased::outside("schedule", &id, &kind.name(&id));
+            app.table.count_erased(code, secret, schedule).await?;
+        }
+    }
+    ending::end(app, account, End::ByUser(ending::BY_INSTAGRAM)).await?;
+    Ok(())
+}
+
+async fn erase_belongings(
+    app: &App,
+    account: &str,
+    code: &str,
+    secret: &Secret,
+) -> Result<Progress, VaultError> {
+    let begun = app.clock.now();
+    let mut walk = Walk::default();
+    let mut erased = 0;
+    while let Some(keys) = app.table.next_belongings(account, &mut walk).await? {
+        if app.clock.now().duration_since(begun) > MOST_TIME {
+            return Ok(Progress::Interrupted);
+        }
+        for post in keys.iter().filter_map(keys::post_of_key) {
+            if app.schedules.has_post(post).await? {
+                let schedule = Erased::outside("schedule", account, post);
+                app.table.count_erased(code, secret, schedule).await?;
+                app.schedules.remove_post(post).await?;
+            }
+        }
+        erased += app.table.erase_counted(code, secret, keys).await?;
+    }
+    Ok(Progress::Complete { erased })
+}
+
+/// Removes the record and its hold on the Instagram ids together, where nobody wrote meanwhile.
+async fn remove_record(
+    app: &App,
+    id: &str,
+    code: &str,
+    secret: &Secret,
+) -> Result<(), VaultError> {
+    for _ in 0..TRIES {
+        let Some(account) = app.table.account(id).await? else {
+            return Ok(());
+        };
+        let holdings = app.table.holdings(&account).await?;
+        let mut items = vec![app.table.account_removal(&account)?];
+        let mut erased = vec![Erased::record(keys::account(id))];
+        for key in holdings {
+            items.push(app.table.holding_removal(key.clone(), id)?);
+            erased.push(Erased::record(key));
+        }
+        let name = format!("record#{}", Key::suffix());
+        let noted = app
+            .table
+            .note_erased(code, &name, secret, &erased, items)
+            .await?;
+        if matches!(noted, Noted::Yes | Noted::Gone) {
+            return Ok(());
+        }
+    }
+    Err(VaultError::Busy)
+}
