@@ -12,14 +12,14 @@ use crate::app::App;
 use crate::ending::{self, End};
 use crate::schedules::Kind;
 use crate::secret::Secret;
-use crate::table::deletions::{Deletion, Erased, Noted, State};
+use crate::table::deletions::{Deletion, Erased, Noted};
 use crate::table::erasure::Walk;
 use crate::table::keys::{self, Key};
 use crate::tasks::Task;
 use crate::vault::VaultError;
 
 /// So long after an account's record has gone, nothing writes about it any more: no function runs longer.
-const SWEEP_AFTER_SECONDS: i32 = 900;
+const SWEEP_AFTER: SignedDuration = SignedDuration::from_mins(15);
 /// No further records are begun with after this long.
 const MOST_TIME: SignedDuration = SignedDuration::from_secs(12);
 /// How often a record that somebody else just wrote is read anew.
@@ -66,37 +66,45 @@ pub fn erase_task(account: &str, deletion: &str) -> Task {
 /// When AWS refuses: the task goes on from there.
 pub async fn erase_account(app: &Arc<App>, id: &str, code: &str) -> Result<(), VaultError> {
     let deletion = app.table.deletion(code).await?;
-    let is_open = deletion.is_some_and(|deletion| {
-        deletion.state == State::Running && deletion.accounts.contains(id)
-    });
-    if !is_open {
+    if !deletion.is_some_and(|deletion| deletion.accounts.contains_key(id)) {
         return Ok(());
     }
     let secrets = app.app_secrets().await?;
     let Some(secret) = secrets.cursor_keys.first() else {
         return Ok(());
     };
-    let was_there = match app.table.account(id).await? {
-        Some(account) => {
-            end_connection(app, account, code, secret).await?;
-            true
-        }
-        None => false,
-    };
+    let account = app.table.account(id).await?;
+    let is_there = account.is_some();
+    if let Some(account) = account {
+        end_connection(app, account, code, secret).await?;
+    }
     let again = erase_task(id, code);
     let Progress::Complete { erased } = erase_belongings(app, id, code, secret).await? else {
         return Ok(app.queue.send(again).await?);
     };
-    if was_there {
+    if is_there {
         remove_record(app, id, code, secret).await?;
     }
-    if was_there || erased > 0 {
-        return Ok(app.queue.send_later(again, SWEEP_AFTER_SECONDS).await?);
-    }
     let now = app.clock.now();
-    app.table
-        .update_deletion(code, |deletion| deletion.finish(id, now))
+    let deletion = app
+        .table
+        .update_deletion(code, |deletion| {
+            let Some(gone_at) = deletion.accounts.get_mut(id) else {
+                return;
+            };
+            let gone_at = *gone_at.get_or_insert(now);
+            if erased == 0 && now >= gone_at + SWEEP_AFTER {
+                deletion.finish(id, now);
+            }
+        })
         .await?;
+    let gone_at = deletion.and_then(|deletion| deletion.accounts.get(id).copied());
+    if let Some(Some(gone_at)) = gone_at {
+        // What came after its time is looked for once more at once.
+        let wait = (gone_at + SWEEP_AFTER).duration_since(now).as_secs() + 1;
+        let seconds = i32::try_from(wait.clamp(0, SWEEP_AFTER.as_secs())).unwrap_or_default();
+        return Ok(app.queue.send_later(again, seconds).await?);
+    }
     tracing::info!(event = "account_erased", account = id);
     Ok(())
 }
@@ -124,7 +132,7 @@ async fn end_connection(
             app.table.count_erased(code, secret, schedule).await?;
         }
     }
-    ending::end(app, account, End::ByUser(ending::BY_INSTAGRAM)).await?;
+    ending::end(app, account, End::ByErasure).await?;
     Ok(())
 }
 

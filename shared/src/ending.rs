@@ -1,4 +1,5 @@
-//! How a connection ends: because a user of the company wants it, or because the person removed the app on Instagram.
+//! How a connection ends: because a user of the company wants it, because the person removed the app on Instagram, or
+//! because the account is erased.
 //!
 //! It can die after any step: whoever asks again goes on from there, and ends in the same state.
 
@@ -31,20 +32,22 @@ pub enum End<'a> {
     ByUser(&'a str),
     /// The person, on Instagram, at this time: a connection that is younger is not meant.
     ByPerson(Timestamp),
+    /// Everything about the account is being erased, so nothing is told in its timeline.
+    ByErasure,
 }
 
 impl End<'_> {
     /// Whether there is something to end.
     fn is_meant_for(self, account: &Account) -> bool {
         match self {
-            End::ByUser(_) => account.status != Status::Disconnected,
+            End::ByUser(_) | End::ByErasure => account.status != Status::Disconnected,
             End::ByPerson(at) => account.is_connected() && was_connected_by(account, at),
         }
     }
 
     fn status(self) -> Status {
         match self {
-            End::ByUser(_) => Status::Disconnected,
+            End::ByUser(_) | End::ByErasure => Status::Disconnected,
             End::ByPerson(_) => Status::Revoked,
         }
     }
@@ -59,6 +62,7 @@ impl End<'_> {
                 "app_removed",
                 "The app was removed in the account's settings on Instagram. Connect the account again to go on.",
             ),
+            End::ByErasure => ("being_erased", "The account is being erased."),
         };
         Failure {
             code: code.into(),
@@ -67,7 +71,7 @@ impl End<'_> {
         }
     }
 
-    fn timeline_entry(self, now: Timestamp) -> TimelineEntry {
+    fn timeline_entry(self, now: Timestamp) -> Option<TimelineEntry> {
         let (event, sentence, by) = match self {
             End::ByUser(user) => (
                 "disconnected",
@@ -79,14 +83,15 @@ impl End<'_> {
                 "The app was removed on Instagram: the token was removed, the history is kept.",
                 BY_INSTAGRAM,
             ),
+            End::ByErasure => return None,
         };
-        TimelineEntry {
+        Some(TimelineEntry {
             at: now,
             event: event.into(),
             sentence: sentence.into(),
             by: by.to_owned(),
             correlation_id: telemetry::correlation_id(),
-        }
+        })
     }
 }
 
@@ -127,16 +132,15 @@ async fn end_connection(
         }
         // Read before it is destroyed: Instagram takes the unsubscription only with it, and none of a removed app.
         let token = match end {
-            End::ByUser(_) => app.vault.token(&account).await.ok(),
+            End::ByUser(_) | End::ByErasure => app.vault.token(&account).await.ok(),
             End::ByPerson(_) => None,
         };
         let now = app.clock.now();
         let ended = ended(&account, end, now);
-        let mut records = vec![
-            app.table.account_write(&ended, Some(account.version))?,
-            app.table
-                .timeline_write(&account.id, &end.timeline_entry(now))?,
-        ];
+        let mut records = vec![app.table.account_write(&ended, Some(account.version))?];
+        if let Some(entry) = end.timeline_entry(now) {
+            records.push(app.table.timeline_write(&account.id, &entry)?);
+        }
         for id in app.table.held_claims(&account).await? {
             let released = Claim {
                 account: account.id.clone(),

@@ -12,7 +12,7 @@ use shared::table::accounts::AccountFilter;
 use shared::table::claims::instagram_ids;
 use shared::table::keys;
 use world::delivery::Workers;
-use world::gateway::{HttpCall, Reply};
+use world::gateway::{self, HttpCall, Reply, function_url_event};
 pub(crate) use world::login::{Begun, account_on_page, code_on_page};
 use world::resources::{AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE, TABLE};
 use world::{Decision, World, WorldOptions, login};
@@ -53,6 +53,8 @@ pub(crate) struct Journey {
     pub(crate) publish: Function,
     /// Refreshes tokens, and takes the accounts' queue.
     pub(crate) worker: Function,
+    /// Takes Meta's calls at its function URL.
+    pub(crate) webhooks: Function,
     answers: Mutex<Vec<String>>,
     seen: Mutex<BTreeSet<Refused>>,
 }
@@ -76,6 +78,7 @@ impl Journey {
             worker: Function::new(world.app("refresh"))
                 .with_routes(refresh::routes())
                 .with_tasks(refresh::handle),
+            webhooks: Function::new(world.app("webhooks")).with_routes(webhooks::url_routes()),
             world,
             answers: Mutex::default(),
             seen: Mutex::default(),
@@ -93,6 +96,17 @@ impl Journey {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.extend(refused);
         drop(seen);
+        self.note(&reply);
+        reply
+    }
+
+    /// Sends a call to the webhooks' function URL.
+    pub(crate) async fn call_url(&self, call: HttpCall) -> Reply {
+        let now = self.world.now();
+        let event = function_url_event(&call, now);
+        let reply = gateway::invoke(&self.webhooks, event, now.as_millisecond())
+            .await
+            .expect("the function answers");
         self.note(&reply);
         reply
     }

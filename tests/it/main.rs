@@ -5,6 +5,7 @@ mod aws_faults;
 mod contract;
 mod coverage;
 mod crash;
+mod deletion;
 mod deployment;
 mod due;
 mod events;

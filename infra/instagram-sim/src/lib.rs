@@ -37,6 +37,7 @@ mod router;
 mod samples;
 mod server;
 mod settings;
+mod sign;
 mod state;
 mod subscriptions;
 mod tokens;
@@ -58,6 +59,7 @@ pub use crate::content::{Comment, Container, ContainerStatus, ContentKind, Media
 pub use crate::fault::{Fault, FaultKind, GraphErrorFault};
 pub use crate::log::{Call, TokenPlace};
 pub use crate::person::{AccountType, Person, Revocation};
+pub use crate::sign::{signature, signed_request};
 pub use crate::settings::{
     AccountTypeCase, CodeAnswer, CodeAnswerId, PersonalAccounts, Settings, TokenRotation, Wrapping,
 };

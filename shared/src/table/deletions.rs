@@ -46,9 +46,9 @@ pub struct Deletion {
     /// How many accounts it found.
     #[serde(default)]
     pub found: usize,
-    /// The accounts that are not erased yet.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub accounts: BTreeSet<String>,
+    /// The accounts that are not erased yet, and when each one's record has gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, Option<Timestamp>>,
     /// How many records of each class were erased: [`keys::class_of`], `token` and `schedule`.
     #[serde(default)]
     pub erased: BTreeMap<String, u64>,
@@ -112,7 +112,7 @@ impl Deletion {
             received_at: now,
             done_at: None,
             found: 0,
-            accounts: BTreeSet::new(),
+            accounts: BTreeMap::new(),
             erased: BTreeMap::new(),
             version: 1,
         }
@@ -122,7 +122,7 @@ impl Deletion {
     pub fn start(&mut self, accounts: BTreeSet<String>, now: Timestamp) {
         self.found = accounts.len();
         self.state = State::Running;
-        self.accounts = accounts;
+        self.accounts = accounts.into_iter().map(|id| (id, None)).collect();
         self.end_where_nothing_is_left(now);
     }
 
