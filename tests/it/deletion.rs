@@ -204,7 +204,7 @@ async fn e24_e27_what_cannot_be_checked_or_kept_is_told_to_come_again() {
         ] {
             journey.world.aws.add_fault(fault);
             let cold =
-                Function::new(journey.world.cold("webhooks")).with_routes(webhooks::url_routes());
+                Function::new(journey.world.cold("webhooks")).with_routes(webhooks::routes_of_url());
             let event = world::gateway::function_url_event(&form(path, &signed), journey.world.now());
             let answer = cold.invoke(&event, Context::default()).await.unwrap();
             let answer: Value = serde_json::from_str(answer.get()).unwrap();

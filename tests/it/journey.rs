@@ -78,7 +78,7 @@ impl Journey {
             worker: Function::new(world.app("refresh"))
                 .with_routes(refresh::routes())
                 .with_tasks(refresh::handle),
-            webhooks: Function::new(world.app("webhooks")).with_routes(webhooks::url_routes()),
+            webhooks: Function::new(world.app("webhooks")).with_routes(webhooks::routes_of_url()),
             world,
             answers: Mutex::default(),
             seen: Mutex::default(),

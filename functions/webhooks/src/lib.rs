@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use shared::app::App;
 
 /// What a function URL takes: Meta's calls, and a person who looks after a deletion.
-pub fn url_routes() -> Router<Arc<App>> {
+pub fn routes_of_url() -> Router<Arc<App>> {
     Router::new()
         .route("/deauthorize", post(deauthorize::deauthorize))
         .route("/data-deletion", post(deletion::request_deletion))

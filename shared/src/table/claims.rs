@@ -74,16 +74,17 @@ impl Table {
             .client
             .query()
             .table_name(&self.name)
-            .key_condition_expression("pk = :pk")
+            .key_condition_expression("pk = :pk AND begins_with(sk, :former)")
             .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":former", text(keys::FORMER_HOLDER))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| AwsError::new("Query", &error))?;
-        let mut accounts: Vec<String> = output
-            .items()
-            .iter()
+        let former = output.items().iter();
+        let mut accounts: Vec<String> = former
             .filter_map(|item| string(item, "account"))
+            .chain(self.claim(instagram_id).await?.map(|claim| claim.account))
             .collect();
         accounts.sort();
         accounts.dedup();

@@ -129,15 +129,18 @@ pub fn claim(instagram_id: &str) -> Key {
 
 /// That an account once held the Instagram id which another one holds now: its history is still about that person.
 pub fn former_holder(instagram_id: &str, account: &str) -> Key {
-    Key::new(claim(instagram_id).pk, format!("FORMER#{account}"))
+    Key::new(claim(instagram_id).pk, format!("{FORMER_HOLDER}{account}"))
 }
+
+/// What the sort key of every former holder begins with.
+pub const FORMER_HOLDER: &str = "FORMER#";
 
 /// What stands under an account, by the beginning of its sort key: the word in a deletion's manifest.
 const CLASSES: &[(&str, &str)] = &[
     ("ACCOUNT", "account"),
     ("LEASE", "lease"),
     ("CLAIM", "claim"),
-    ("FORMER#", "claim"),
+    (FORMER_HOLDER, "claim"),
     (TIMELINE, "timeline"),
     (SYNC_LOG, "sync_log"),
     ("POST#", "post"),
