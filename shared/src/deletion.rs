@@ -43,7 +43,7 @@ enum Progress {
 /// When AWS refuses: then ask again.
 pub async fn begin_purge(app: &App, account: &Account) -> Result<Deletion, VaultError> {
     let now = app.clock.now();
-    let code = uuid::Uuid::new_v4().simple().to_string();
+    let code = uuid::Uuid::new_v4().to_string();
     let mut deletion = Deletion::received(code, now);
     deletion.start([account.id.clone()].into(), now);
     app.table.add_deletion(&deletion).await?;

@@ -14,6 +14,13 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// The first 128 bits of SHA-256.
+pub fn sha256_start(bytes: &[u8]) -> [u8; 16] {
+    let mut start = [0; 16];
+    start.copy_from_slice(&digest(&SHA256, bytes).as_ref()[..16]);
+    start
+}
+
 /// SHA-256 as standard base64, as a content security policy names a script.
 pub fn sha256_base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(digest(&SHA256, bytes))

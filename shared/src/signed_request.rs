@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use serde::{Deserialize, Deserializer};
 
-use crate::digest::sha256_hex;
+use crate::digest::sha256_start;
 use crate::secret::Secret;
 
 /// With or without padding: Meta sends none, its own libraries have sent it.
@@ -30,8 +30,8 @@ pub struct SignedRequest {
     pub user_id: String,
     /// When Meta signed it, whole seconds.
     pub issued_at: Timestamp,
-    /// 128 bits that belong to this request alone, as hexadecimal digits. Nobody can guess them who does not know the app's
-    /// secret, and the same request has the same ones.
+    /// 128 bits that belong to this request alone, in the form of our ids. Nobody can guess them who does not know the
+    /// app's secret, and the same request has the same ones.
     pub fingerprint: String,
 }
 
@@ -95,12 +95,11 @@ pub fn verify<'a>(
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
         .filter(|issued_at| issued_at.duration_since(now) <= MOST_AHEAD)
         .ok_or(Disbelieved::Time)?;
-    let mut fingerprint = sha256_hex(&signature);
-    fingerprint.truncate(32);
+    let fingerprint = uuid::Uuid::from_bytes(sha256_start(&signature));
     Ok(SignedRequest {
         user_id,
         issued_at,
-        fingerprint,
+        fingerprint: fingerprint.to_string(),
     })
 }
 
@@ -156,7 +155,7 @@ mod tests {
         let read = check(&request(&payload())).unwrap();
         assert_eq!(read.user_id, "218471");
         assert_eq!(read.issued_at, now());
-        assert_eq!(read.fingerprint.len(), 32);
+        assert!(crate::http::owned::is_id(&read.fingerprint));
         assert_eq!(check(&request(&payload())).unwrap(), read);
         let mut later = payload();
         later["issued_at"] = json!(NOW - 1);
@@ -228,7 +227,7 @@ mod tests {
             assert!(check(text).is_err());
         }
         let no_json = signed(
-            &base64::engine::general_purpose::URL_SAFE_NO_PAD.encode("[]"),
+            &base64::engine::general_purpose::URL_SAFE_NO_PAD.encode("a text"),
             SECRET,
         );
         assert_eq!(check(&no_json), Err(Disbelieved::Malformed));

@@ -245,7 +245,7 @@ async fn f09_the_same_request_has_one_code_and_its_page_says_how_far_it_is() {
 
     let mut unknown = BTreeSet::new();
     for wrong in [
-        "00000000000000000000000000000000",
+        "00000000-0000-4000-8000-000000000000",
         "short",
         &code.to_uppercase(),
         "%3Cscript%3E",

@@ -48,7 +48,7 @@ pub(crate) struct DeletionQuery {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeletionBegun {
     /// Names the deletion: `GET /data-deletion/{confirmationCode}` at the webhooks' address shows how far it is.
-    #[schema(example = "4f1d2c3b5a69788796a5b4c3d2e1f001")]
+    #[schema(example = "5a697887-96a5-4b4c-83d2-e1f0014f1d2c")]
     confirmation_code: String,
 }
 

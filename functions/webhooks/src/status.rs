@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use shared::app::App;
 use shared::digest;
 use shared::http::Problem;
+use shared::http::owned::is_id;
 use shared::table::deletions::{self, Deletion};
 
 const STYLE: &str = include_str!("status.css");
@@ -48,7 +49,7 @@ pub(crate) async fn show_deletion(
     State(app): State<Arc<App>>,
     code: Option<Path<String>>,
 ) -> Result<Response, Problem> {
-    let code = code.map(|Path(code)| code).filter(|code| is_code(code));
+    let code = code.map(|Path(code)| code).filter(|code| is_id(code));
     let deletion = match &code {
         Some(code) => app.table.deletion(code).await?,
         None => None,
@@ -59,13 +60,6 @@ pub(crate) async fn show_deletion(
         Some(deletion) => page(StatusCode::OK, &content(&deletion)),
         None => page(StatusCode::NOT_FOUND, UNKNOWN),
     })
-}
-
-fn is_code(text: &str) -> bool {
-    text.len() == 32
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 const UNKNOWN: &str = "<h1>No deletion has this code</h1><p>Compare the address with the one that you were given. A \

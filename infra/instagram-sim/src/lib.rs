@@ -7,7 +7,7 @@
 //! A call goes this way: `server` reads it and asks `router` what it is, `state` says which faults hit it, the handler
 //! of its area (`authorize`, `exchange`, `profile`, `subscriptions`, `containers`, `publish`, `media`, `comments`,
 //! `insights`) works on the state, and `delivery` sends the answer or what a fault leaves of it. `control` is the
-//! second door, under `/_sim/`.
+//! second door, under `/_sim/`. `webhooks` holds what the simulator itself has to say to an app, until somebody sends it.
 
 mod answer;
 mod authorize;
@@ -43,6 +43,7 @@ mod subscriptions;
 mod tokens;
 mod usage;
 mod visit;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -59,9 +60,13 @@ pub use crate::content::{Comment, Container, ContainerStatus, ContentKind, Media
 pub use crate::fault::{Fault, FaultKind, GraphErrorFault};
 pub use crate::log::{Call, TokenPlace};
 pub use crate::person::{AccountType, Person, Revocation};
-pub use crate::sign::{signature, signed_request};
 pub use crate::settings::{
     AccountTypeCase, CodeAnswer, CodeAnswerId, PersonalAccounts, Settings, TokenRotation, Wrapping,
+};
+pub use crate::sign::{signature, signed_request};
+pub use crate::webhooks::{
+    Delivery, DeliveryKind, DeliveryState, DeliveryView, EnvelopeShape, Happening, HappeningKind,
+    SigningSecret, WebhookAddresses,
 };
 
 use crate::connection::{Connection, CuttableListener};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::webhooks::{EnvelopeShape, SigningSecret};
+
 /// The shape of the answer to `POST /oauth/access_token`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,6 +116,20 @@ pub struct Settings {
     pub app_usage_percent: u32,
     /// Refuse Graph calls that come without `appsecret_proof`. A wrong proof is always refused.
     pub require_appsecret_proof: bool,
+    /// Which of an app's secrets signs what is sent to it.
+    pub webhook_secret: SigningSecret,
+    /// The shape of webhooks' items that are no messaging events.
+    pub webhook_shape: EnvelopeShape,
+    /// How many events a delivery has at most.
+    pub webhook_batch_most: usize,
+    /// How many of a hundred events are sent twice.
+    pub webhook_duplicate_percent: u32,
+    /// How many of a hundred events come after later ones.
+    pub webhook_reorder_percent: u32,
+    /// How many of a hundred events are never sent.
+    pub webhook_loss_percent: u32,
+    /// Which id `signed_request` names.
+    pub signed_request_id: CodeAnswerId,
 }
 
 impl Default for Settings {
@@ -139,6 +155,13 @@ impl Default for Settings {
             usage_headers: true,
             app_usage_percent: 0,
             require_appsecret_proof: false,
+            webhook_secret: SigningSecret::Instagram,
+            webhook_shape: EnvelopeShape::Changes,
+            webhook_batch_most: 1_000,
+            webhook_duplicate_percent: 0,
+            webhook_reorder_percent: 0,
+            webhook_loss_percent: 0,
+            signed_request_id: CodeAnswerId::AppScoped,
         }
     }
 }
@@ -161,6 +184,18 @@ impl Settings {
         for (member, seconds) in lifetimes {
             if !(0..=10_000_000_000).contains(&seconds) {
                 return Some(format!("{member}: 0 to 10000000000 seconds"));
+            }
+        }
+        if !(1..=1_000).contains(&self.webhook_batch_most) {
+            return Some("webhook_batch_most: 1 to 1000 events".to_owned());
+        }
+        for (member, percent) in [
+            ("webhook_duplicate_percent", self.webhook_duplicate_percent),
+            ("webhook_reorder_percent", self.webhook_reorder_percent),
+            ("webhook_loss_percent", self.webhook_loss_percent),
+        ] {
+            if percent > 100 {
+                return Some(format!("{member}: 0 to 100"));
             }
         }
         let statuses = [

@@ -13,6 +13,7 @@ use crate::person::{Person, Revocation};
 use crate::router::Endpoint;
 use crate::settings::Settings;
 use crate::tokens::{Code, Token, TokenKind, Tokens};
+use crate::webhooks::Outbox;
 
 /// The log keeps this many calls and then forgets the oldest.
 const CALLS_KEPT: usize = 100_000;
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) faults: Vec<ActiveFault>,
     next_fault_id: u64,
     pub(crate) calls: VecDeque<Call>,
+    /// What is to be told to apps; not kept.
+    pub(crate) outbox: Outbox,
     seed: u64,
     /// Whether `durable` changed since it was last written to its file.
     pub(crate) unsaved: bool,
@@ -64,6 +67,7 @@ impl State {
             faults: Vec::new(),
             next_fault_id: 1,
             calls: VecDeque::new(),
+            outbox: Outbox::default(),
             seed,
             unsaved: first_time,
         };

@@ -34,7 +34,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deletion {
-    /// The confirmation code: 128 bits, hexadecimal digits.
+    /// The confirmation code: 128 bits, in the form of our ids.
     pub code: String,
     /// How far it is.
     pub state: State,

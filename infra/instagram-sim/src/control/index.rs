@@ -33,6 +33,20 @@ const CONTROL: &[(&str, &str)] = &[
         "what the insights of a media show",
     ),
     ("GET /_sim/media/{name}", "sample media"),
+    (
+        "POST /_sim/people/{username}/happenings",
+        "let something happen that webhooks tell",
+    ),
+    (
+        "GET, POST /_sim/apps-and-websites/{username}",
+        "somebody's settings page: remove apps, ask for deletion",
+    ),
+    ("GET /_sim/webhooks", "where apps are told, and what was sent"),
+    ("PUT /_sim/webhooks/{client_id}", "where an app is told"),
+    (
+        "POST /_sim/webhooks/{client_id}/test",
+        "the dashboard's test button",
+    ),
     ("GET, POST, DELETE /_sim/faults", "what goes wrong"),
     ("DELETE /_sim/faults/{id}", "end one fault"),
     ("GET, DELETE /_sim/log", "what was called"),

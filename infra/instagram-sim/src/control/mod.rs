@@ -2,6 +2,7 @@
 
 mod index;
 mod profile_page;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -68,13 +69,35 @@ fn route(shared: &Shared, incoming: &Incoming, segments: &[&str]) -> Outcome {
         }
         ["settings"] if method == Method::GET => Ok(settings(shared)),
         ["settings"] if method == Method::PATCH => change_settings(shared, incoming),
+        ["people", username, "happenings"] if method == Method::POST => {
+            webhooks::let_happen(shared, incoming, username)
+        }
+        ["webhooks"] if method == Method::GET => Ok(webhooks::list(shared)),
+        ["webhooks", client_id] if method == Method::PUT => {
+            webhooks::register(shared, incoming, client_id)
+        }
+        ["webhooks", client_id, "test"] if method == Method::POST => {
+            webhooks::press_test_button(shared, client_id)
+        }
+        ["apps-and-websites", username] if method == Method::GET => {
+            webhooks::settings_page(shared, username)
+        }
+        ["apps-and-websites", username] if method == Method::POST => {
+            webhooks::remove_apps(shared, incoming, username)
+        }
         ["pictures", file] if method == Method::GET => picture(shared, file),
-        ["" | "people" | "faults" | "log" | "settings"]
+        ["" | "people" | "faults" | "log" | "settings" | "webhooks"]
         | [
-            "people" | "faults" | "pictures" | "profiles" | "media" | "insights",
+            "people" | "faults" | "pictures" | "profiles" | "media" | "insights" | "webhooks"
+            | "apps-and-websites",
             _,
         ]
-        | ["people", _, "revoke" | "containers" | "media"] => {
+        | [
+            "people",
+            _,
+            "revoke" | "containers" | "media" | "happenings",
+        ]
+        | ["webhooks", _, "test"] => {
             Err((405, format!("{method} does not go with {}", incoming.path)))
         }
         _ => Err((

@@ -118,6 +118,11 @@ impl World {
         self.clock.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
+    /// Turns the clock forward to this time.
+    pub(crate) fn turn_to(&self, ms: i64) {
+        self.clock.fetch_max(ms, Ordering::Relaxed);
+    }
+
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.load(Ordering::SeqCst)
     }

@@ -20,3 +20,4 @@ mod publish_faults;
 mod samples;
 mod state_file;
 mod tokens;
+mod webhooks;
