@@ -46,6 +46,8 @@ pub struct Aws {
     pub sqs: aws_sdk_sqs::Client,
     /// Schedules.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// Announcements.
+    pub eventbridge: aws_sdk_eventbridge::Client,
 }
 
 impl Aws {
@@ -96,14 +98,19 @@ impl Aws {
         secrets.set_endpoint_url(endpoint("SECRETS_MANAGER"));
         let mut sqs = aws_sdk_sqs::config::Builder::from(&sdk).interceptor(counter.clone());
         sqs.set_endpoint_url(endpoint("SQS"));
-        let mut scheduler = aws_sdk_scheduler::config::Builder::from(&sdk).interceptor(counter);
+        let mut scheduler =
+            aws_sdk_scheduler::config::Builder::from(&sdk).interceptor(counter.clone());
         scheduler.set_endpoint_url(endpoint("SCHEDULER"));
+        let mut eventbridge =
+            aws_sdk_eventbridge::config::Builder::from(&sdk).interceptor(counter);
+        eventbridge.set_endpoint_url(endpoint("EVENTBRIDGE"));
 
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             scheduler: aws_sdk_scheduler::Client::from_conf(scheduler.build()),
+            eventbridge: aws_sdk_eventbridge::Client::from_conf(eventbridge.build()),
         })
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::account::Account;
+use crate::announce::Announcement;
 use crate::app::App;
 use crate::ending::{self, End};
 use crate::schedules::Kind;
@@ -173,7 +174,11 @@ async fn remove_record(
             return Ok(());
         };
         let holdings = app.table.holdings(&account).await?;
-        let mut items = vec![app.table.account_removal(&account)?];
+        let deleted = Announcement::of_deleted(&account, app.clock.now());
+        let mut items = vec![
+            app.table.account_removal(&account)?,
+            app.table.announcement_write(&deleted)?,
+        ];
         let mut erased = vec![Erased::record(keys::account(id))];
         for key in holdings {
             items.push(app.table.holding_removal(key.clone(), id)?);

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tower::{Service, ServiceExt};
 
+use crate::announce;
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::clock::Clock;
@@ -202,7 +203,11 @@ impl Function {
                 Some(message) => {
                     let task = handler(self.app.clone(), message.task.clone());
                     let most = u64::try_from(time_left - SPARED_MS).unwrap_or(0);
-                    let task = AssertUnwindSafe(task).catch_unwind();
+                    let task = async {
+                        let outcome = AssertUnwindSafe(task).catch_unwind().await;
+                        announce::send_noted(&self.app).await;
+                        outcome
+                    };
                     match tokio::time::timeout(Duration::from_millis(most), task).await {
                         Ok(Ok(Ok(()))) => ("done", String::new()),
                         Ok(Ok(Err(error))) => ("failed", error.0),

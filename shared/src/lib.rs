@@ -2,6 +2,7 @@
 //! telemetry. Nothing here knows a function, and nothing here knows the embedded AWS or the simulated Instagram.
 
 pub mod account;
+pub mod announce;
 pub mod app;
 pub mod app_secrets;
 pub mod aws;

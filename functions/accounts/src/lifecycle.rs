@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared::account::{Account, AccountView};
+use shared::announce::Announcement;
 use shared::app::App;
 use shared::deletion;
 use shared::ending::{self, End};
@@ -89,6 +90,8 @@ async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Pr
         account = disconnect(app, account, by).await?;
         app.table.erase_history(&account.id).await?;
         let mut records = vec![app.table.account_removal(&account)?];
+        let deleted = Announcement::of_deleted(&account, app.clock.now());
+        records.push(app.table.announcement_write(&deleted)?);
         for key in app.table.holdings(&account).await? {
             records.push(app.table.holding_removal(key, &account.id)?);
         }

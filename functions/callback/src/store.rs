@@ -75,9 +75,9 @@ pub(crate) async fn store(
         if let Some(instagram_id) = outdated_claim {
             records.push(app.table.claim_removal(&instagram_id, &account.id)?);
         }
-        records.push(
+        records.extend(
             app.table
-                .timeline_write(&account.id, &timeline_entry(&account, login, is_new))?,
+                .timeline_writes(&account.id, &timeline_entry(&account, login, is_new))?,
         );
         // Queued before anything is written: whatever dies after the write, the task completes it. For a write that
         // does not come to be, it does nothing.

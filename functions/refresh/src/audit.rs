@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Status};
+use shared::announce;
 use shared::app::App;
 use shared::lambda::TaskError;
 use shared::metrics::{self, Unit};
@@ -102,6 +103,7 @@ pub(crate) async fn audit(app: &Arc<App>, prefix: &str, after: &str) -> Result<(
     app.table.note_audit(prefix, now).await?;
     if prefix.is_empty() {
         pages::audit(app).await?;
+        announce::send_waiting(app).await?;
     }
     Ok(())
 }
@@ -120,6 +122,7 @@ async fn split(app: &Arc<App>, prefix: &str) -> Result<(), TaskError> {
     }
     if prefix.is_empty() {
         pages::audit(app).await?;
+        announce::send_waiting(app).await?;
     }
     Ok(())
 }

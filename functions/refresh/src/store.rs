@@ -120,10 +120,8 @@ async fn offer(
     account.updated_at = now;
     let sentence = format!("The connection was renewed until {}.", day(expires_at));
     let renewed = entry_of(now, "token_refreshed", sentence, issued.by);
-    let records = vec![
-        app.table.account_write(&account, Some(read_version))?,
-        app.table.timeline_write(&account.id, &renewed)?,
-    ];
+    let mut records = vec![app.table.account_write(&account, Some(read_version))?];
+    records.extend(app.table.timeline_writes(&account.id, &renewed)?);
     let change = Change::Set(&account.id, entry);
     match app.vault.write(&page, change, records, now).await {
         Ok(Written::Yes) => {

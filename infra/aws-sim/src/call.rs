@@ -5,7 +5,7 @@
 pub struct Call {
     /// When it was answered, by the clock that was given.
     pub at_ms: i64,
-    /// `dynamodb`, `sqs`, `secretsmanager` or `scheduler`.
+    /// `dynamodb`, `sqs`, `secretsmanager`, `scheduler` or `eventbridge`.
     pub service: &'static str,
     /// The operation, such as `PutItem`. Scheduler's delivery to a queue is called `Deliver`.
     pub operation: String,

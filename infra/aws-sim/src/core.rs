@@ -1,4 +1,4 @@
-//! What the listener and the handle share: the clock, the four services, the faults and the log.
+//! What the listener and the handle share: the clock, the five services, the faults and the log.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::call::Call;
 use crate::dynamodb::DynamoDb;
+use crate::eventbridge::Buses;
 use crate::fault::{FaultKind, Faults};
 use crate::random::Random;
 use crate::scheduler::Schedules;
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) queues_changed: Notify,
     pub(crate) secrets: Mutex<Secrets>,
     pub(crate) schedules: Mutex<Schedules>,
+    pub(crate) buses: Mutex<Buses>,
     faults: Mutex<Faults>,
     calls: Mutex<Vec<Call>>,
     request_ids: Mutex<Random>,
@@ -60,6 +62,8 @@ struct State {
     queues: Queues,
     secrets: Secrets,
     schedules: Schedules,
+    #[serde(default)]
+    buses: Buses,
 }
 
 const STATE_FILE: &str = "aws-sim.json";
@@ -72,6 +76,7 @@ impl Core {
             queues: Queues::new(options.seed),
             secrets: Secrets::new(options.seed),
             schedules: Schedules::new(options.seed, (options.now)()),
+            buses: Buses::default(),
         };
         if let Some(folder) = &options.state_dir {
             std::fs::create_dir_all(folder)?;
@@ -94,6 +99,7 @@ impl Core {
             queues_changed: Notify::new(),
             secrets: Mutex::new(state.secrets),
             schedules: Mutex::new(state.schedules),
+            buses: Mutex::new(state.buses),
             faults: Mutex::new(Faults::new(options.seed)),
             calls: Mutex::default(),
             request_ids: Mutex::new(Random::new(options.seed, "request ids")),
@@ -137,7 +143,9 @@ impl Core {
             lock(&self.queues),
             lock(&self.secrets),
         );
+        let buses = lock(&self.buses);
         let state = StateView {
+            buses: &buses,
             queues: &queues,
             secrets: &secrets,
             schedules: &schedules,
@@ -153,6 +161,7 @@ struct StateView<'a> {
     queues: &'a Queues,
     secrets: &'a Secrets,
     schedules: &'a Schedules,
+    buses: &'a Buses,
 }
 
 fn read_state(file: &Path) -> std::io::Result<Option<State>> {

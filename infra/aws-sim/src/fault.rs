@@ -6,7 +6,7 @@ use crate::wire::{ApiError, Service};
 /// A fault that is put on calls. The first one that matches a call is the one that it gets.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// `dynamodb`, `sqs`, `secretsmanager` or `scheduler`; any when absent.
+    /// `dynamodb`, `sqs`, `secretsmanager`, `scheduler` or `eventbridge`; any when absent.
     pub service: Option<String>,
     /// The operation; any when absent. Scheduler's delivery to a queue is hit only when `Deliver` is named.
     pub operation: Option<String>,
@@ -81,7 +81,7 @@ pub enum FaultKind {
     /// DynamoDB: the transaction is cancelled, and every item's reason is `TransactionConflict`.
     TransactionConflict,
     /// A batch does its first entry and leaves the rest: `UnprocessedItems` or `UnprocessedKeys` in DynamoDB, `Failed`
-    /// in SQS.
+    /// in SQS, `FailedEntryCount` in EventBridge.
     PartialBatch,
     /// DynamoDB: a read that is not strongly consistent sees the tables as they were when the fault was added.
     StaleRead,
@@ -109,6 +109,14 @@ impl FaultKind {
             (FaultKind::Throttle, Service::Scheduler) => {
                 ApiError::new(429, "ThrottlingException", "Rate exceeded")
             }
+            (FaultKind::Throttle, Service::EventBridge) => {
+                ApiError::new(400, "ThrottlingException", "Rate exceeded")
+            }
+            (FaultKind::ServerError, Service::EventBridge) => ApiError::new(
+                500,
+                "InternalException",
+                "This exception occurs due to unexpected causes.",
+            ),
             (FaultKind::ServerError, Service::DynamoDb) => {
                 ApiError::new(500, "InternalServerError", "Internal server error")
             }

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::call::Call;
 use crate::core::Core;
 use crate::dynamodb;
+use crate::eventbridge;
 use crate::fault::FaultKind;
 use crate::permission;
 use crate::scheduler;
@@ -156,6 +157,7 @@ async fn perform(
         Service::Sqs => core.call_sqs(operation, input, base, fault).await,
         Service::SecretsManager => core.call_secrets(operation, input),
         Service::Scheduler => core.call_scheduler(operation, input),
+        Service::EventBridge => core.call_eventbridge(operation, input, fault),
     };
     match done {
         Ok(body) => Answer::json(asked.service, &body),
@@ -191,6 +193,7 @@ fn understand(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> O
             let name = text(&input, "SecretId").or_else(|| text(&input, "Name"));
             (Service::SecretsManager, name.map(str::to_owned))
         }
+        "AWSEvents" => (Service::EventBridge, eventbridge::resource(&input)),
         _ => return None,
     };
     Some(Asked {

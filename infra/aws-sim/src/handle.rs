@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::core::{Core, lock};
 use crate::wire::text;
-use crate::{Call, Fault, FaultKind, Options, QueueDepth, Quotas, ScheduleView, SecretView, front};
+use crate::{BusEvent, Call, Fault, FaultKind, Options, QueueDepth, Quotas, ScheduleView, SecretView, front};
 
 /// How long a stop waits for running calls.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ impl AwsSim {
         })
     }
 
-    /// `http://127.0.0.1:PORT`: the endpoint of all four services.
+    /// `http://127.0.0.1:PORT`: the endpoint of all services.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -201,6 +201,16 @@ impl AwsSim {
             .to_owned(),
         };
         schedules.all().map(view).collect()
+    }
+
+    /// What was put on event buses and not taken yet, oldest first.
+    pub fn bus_events(&self) -> Vec<BusEvent> {
+        lock(&self.core.buses).events.clone()
+    }
+
+    /// Takes what was put on event buses.
+    pub fn take_bus_events(&self) -> Vec<BusEvent> {
+        std::mem::take(&mut lock(&self.core.buses).events)
     }
 
     /// Every secret, those included that are marked for deletion.

@@ -1,4 +1,4 @@
-//! DynamoDB, SQS, Secrets Manager and EventBridge Scheduler on a clock that can be turned.
+//! DynamoDB, SQS, Secrets Manager, EventBridge and its Scheduler on a clock that can be turned.
 //!
 //! One listener on the loopback speaks AWS's own protocols, so that the unchanged SDK of the functions can be pointed
 //! at it. Everything is timed by the clock that is given and drawn from the seed that is given; any call can be made to
@@ -10,6 +10,7 @@ mod call;
 mod capacity;
 mod core;
 mod dynamodb;
+mod eventbridge;
 mod fault;
 mod front;
 mod handle;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use call::{Call, Permission};
+pub use eventbridge::BusEvent;
 pub use fault::{Fault, FaultKind};
 pub use handle::AwsSim;
 pub use secrets::Quotas;

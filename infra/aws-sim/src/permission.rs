@@ -23,6 +23,10 @@ pub(crate) fn needed(asked: &Asked, place: &Place) -> Vec<Permission> {
             vec![permission("secretsmanager", &asked.operation, resource)]
         }
         Service::Scheduler => of_scheduler(asked, place),
+        Service::EventBridge => {
+            let resource = on(asked, "events", "event-bus/", place);
+            vec![permission("events", &asked.operation, resource)]
+        }
     }
 }
 

@@ -1,17 +1,18 @@
-//! What all four protocols share: a request as we need it, an error as each service words it, JSON with AWS's names.
+//! What all five protocols share: a request as we need it, an error as each service words it, JSON with AWS's names.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::capacity::Units;
 
-/// Which of the four services.
+/// Which of the five services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     DynamoDb,
     Sqs,
     SecretsManager,
     Scheduler,
+    EventBridge,
 }
 
 impl Service {
@@ -21,13 +22,14 @@ impl Service {
             Service::Sqs => "sqs",
             Service::SecretsManager => "secretsmanager",
             Service::Scheduler => "scheduler",
+            Service::EventBridge => "eventbridge",
         }
     }
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Service::DynamoDb | Service::Sqs => "application/x-amz-json-1.0",
-            Service::SecretsManager => "application/x-amz-json-1.1",
+            Service::SecretsManager | Service::EventBridge => "application/x-amz-json-1.1",
             Service::Scheduler => "application/json",
         }
     }
@@ -95,6 +97,7 @@ impl Answer {
                 json!({"__type": format!("com.amazonaws.sqs#{code}"), "message": message}),
             ),
             Service::SecretsManager => (None, json!({"__type": code, "Message": message})),
+            Service::EventBridge => (None, json!({"__type": code, "message": message})),
             Service::Scheduler => (
                 Some(("x-amzn-errortype", code.clone())),
                 json!({"Message": message}),

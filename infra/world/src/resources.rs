@@ -118,6 +118,7 @@ pub async fn provision(aws: &Aws, app_secret: &str) -> Result<Resources, Provisi
     make_table(&aws.dynamodb).await?;
     make_schedule_group(&aws.scheduler).await?;
     put_app_secret(&aws.secrets, app_secret).await?;
+    make_event_bus(&aws.eventbridge).await?;
     let (queue_url, queue_arn, dead_letters_url) =
         make_queue_with_dead_letters(&aws.sqs, QUEUE, DEAD_LETTERS).await?;
     let (post_queue_url, post_queue_arn, _) =
@@ -329,6 +330,14 @@ async fn make_schedule_group(client: &aws_sdk_scheduler::Client) -> Result<(), P
         Ok(_) => Ok(()),
         Err(error) if is_code(&error, "ConflictException") => Ok(()),
         Err(error) => Err(refused("the schedule group cannot be made", &error)),
+    }
+}
+
+async fn make_event_bus(client: &aws_sdk_eventbridge::Client) -> Result<(), ProvisionError> {
+    match client.create_event_bus().name(EVENT_BUS).send().await {
+        Ok(_) => Ok(()),
+        Err(error) if is_code(&error, "ResourceAlreadyExistsException") => Ok(()),
+        Err(error) => Err(refused("the event bus cannot be made", &error)),
     }
 }
 

@@ -16,6 +16,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::idempotency::{self, honor_idempotency_key};
 use super::problem::{Problem, Refusal};
+use crate::announce;
 use crate::app::App;
 use crate::config::MetricsConfig;
 use crate::metrics::{self, FUNCTION, Unit};
@@ -66,6 +67,7 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
                 .await
                 .unwrap_or_else(|_| panicked())
         };
+        announce::send_noted(&app).await;
         set_headers(&mut response, &scope.correlation_id);
         let refusal = response.extensions().get::<Refusal>();
         let line = Line {

@@ -14,6 +14,7 @@
 //! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
 //! | caption template | `TEMPLATES#sha256(company)` | `TEMPLATE#id` | | |
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | `ANSWERS#accountId`, `time` | |
+//! | announcement that waits | `ANNOUNCEMENTS#digit` | `time#id` | | |
 //! | deletion | `DELETION#code` | `DELETION` | | |
 //! | what a deletion erased | `DELETION#code` | `ERASED#name` | | |
 //! | vault page | `VAULT#page` | `PAGE` | | |
@@ -163,6 +164,19 @@ pub fn beside_account(account: &str) -> [String; 1] {
 /// Partition of the first index with the remembered answers to requests about an account.
 pub fn answers_partition(account: &str) -> String {
     format!("ANSWERS#{account}")
+}
+
+/// An announcement that waits to be sent.
+pub fn announcement(partition: char, at: Timestamp, id: &str) -> Key {
+    Key::new(
+        announcements_partition(partition),
+        format!("{}#{id}", sortable(at)),
+    )
+}
+
+/// The partition with the announcements that wait, of the accounts whose id begins with a digit.
+pub fn announcements_partition(digit: char) -> String {
+    format!("ANNOUNCEMENTS#{digit}")
 }
 
 /// A deletion, by its confirmation code.

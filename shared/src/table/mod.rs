@@ -4,6 +4,7 @@
 
 mod account_filter;
 pub mod accounts;
+pub mod announcements;
 pub mod audit;
 pub mod claims;
 pub mod connected;
@@ -19,8 +20,9 @@ pub mod posts;
 pub mod templates;
 pub mod timeline;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -37,6 +39,8 @@ use keys::{Item, Key};
 pub struct Table {
     client: Client,
     name: String,
+    /// Partitions for which an announcement may wait.
+    noted: Arc<Mutex<BTreeSet<char>>>,
 }
 
 /// How a transaction ended that did not fail.
@@ -56,7 +60,11 @@ const UNPROCESSED_TRIES: u32 = 10;
 impl Table {
     /// Access to the table `name`; no call is made.
     pub fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+        Self {
+            client,
+            name,
+            noted: Arc::default(),
+        }
     }
 
     /// The table's name.

@@ -7,6 +7,7 @@ use super::accounts::string;
 use super::keys::{self, Item};
 use super::timeline::{Entries, TimelineEntry, lasting};
 use super::{Condition, Table, Transaction, number, text, to_item};
+use crate::announce::Announcement;
 use crate::aws::AwsError;
 use crate::post::{Post, State};
 
@@ -211,6 +212,9 @@ impl Table {
             let key = keys::post_timeline(&post.account, &post.id, entry.at, &suffix);
             let item = lasting(to_item(key, entry)?, entry.at);
             items.push(self.put_write(item, Condition::is_new())?);
+            if let Some(announcement) = Announcement::of_post(post, entry) {
+                items.push(self.announcement_write(&announcement)?);
+            }
         }
         Ok(items)
     }

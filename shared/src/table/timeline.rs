@@ -1,11 +1,12 @@
 //! What happened to an account, and what each sync did: append-only, newest first.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Item};
 use super::{Condition, Table, from_item, number, text, to_item};
+use crate::announce::Announcement;
 use crate::aws::AwsError;
 
 /// How long entries are kept.
@@ -67,19 +68,17 @@ pub struct Entries<T> {
 }
 
 impl Table {
-    /// A timeline entry as part of a transaction.
-    pub fn timeline_write(
+    /// A timeline entry as part of a transaction, and what it announces.
+    pub fn timeline_writes(
         &self,
         account: &str,
         entry: &TimelineEntry,
-    ) -> Result<TransactWriteItem, AwsError> {
-        let put = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(timeline_item(account, entry)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
-        Ok(TransactWriteItem::builder().put(put).build())
+    ) -> Result<Vec<TransactWriteItem>, AwsError> {
+        let mut writes = vec![self.put_write(timeline_item(account, entry)?, Condition::is_new())?];
+        if let Some(announcement) = Announcement::of_account(account, entry) {
+            writes.push(self.announcement_write(&announcement)?);
+        }
+        Ok(writes)
     }
 
     /// Appends a timeline entry.

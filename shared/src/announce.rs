@@ -1,0 +1,289 @@
+//! Announcements: what a product is told on an EventBridge bus, so that it reacts without polling.
+//!
+//! An announcement is written in the same transaction as the change that it tells of, so that none is lost and none tells
+//! of what did not happen. It is put on the bus at the end of the request or task, and removed then; one whose sender died
+//! or was refused is sent by whoever announces next, or by the hourly audit. So each arrives at least once, and may arrive
+//! twice, with the same `id`. Whatever goes wrong here never fails the change itself. `docs/events.md` has the schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::account::Account;
+use crate::app::App;
+use crate::aws::AwsError;
+use crate::post::Post;
+use crate::table::timeline::TimelineEntry;
+use crate::telemetry;
+
+/// The `source` of everything that we put on the bus.
+pub const SOURCE: &str = "instagram";
+/// The form of `detail`.
+const VERSION: u32 = 1;
+/// What one call of `PutEvents` takes.
+const BATCH: usize = 10;
+/// How long a request or task may be held up by it.
+const WITHIN: Duration = Duration::from_secs(4);
+
+/// Which entries of an account's timeline are announced, and under which name.
+pub const OF_ACCOUNTS: &[(&str, &str)] = &[
+    ("connected", "instagram.account.connected"),
+    ("reconnected", "instagram.account.connected"),
+    ("disconnected", "instagram.account.disconnected"),
+    ("deauthorized", "instagram.account.revoked"),
+    ("status_active", "instagram.account.active"),
+    ("status_token_expired", "instagram.account.token_expired"),
+    ("status_revoked", "instagram.account.revoked"),
+    ("status_rate_limited", "instagram.account.rate_limited"),
+    ("status_error", "instagram.account.error"),
+    ("token_at_risk", "instagram.account.token_at_risk"),
+    ("client_assigned", "instagram.account.assigned"),
+    ("client_unassigned", "instagram.account.assigned"),
+];
+/// That an account was erased; its timeline is gone with it.
+pub const ACCOUNT_DELETED: &str = "instagram.account.deleted";
+/// Which entries of a post's timeline are announced, and under which name.
+pub const OF_POSTS: &[(&str, &str)] = &[
+    ("scheduled", "instagram.post.scheduled"),
+    ("published", "instagram.post.published"),
+    ("failed", "instagram.post.failed"),
+    ("unclear", "instagram.post.unknown"),
+    ("canceled", "instagram.post.canceled"),
+];
+
+/// What is told, as it waits in the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Announcement {
+    /// UUID: the same when it is told again.
+    pub id: String,
+    /// `instagram.account.revoked`: EventBridge's `detail-type`.
+    pub name: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The account's id.
+    pub account: String,
+    /// The account's company, where its record may be gone when this is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    /// The post that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<AnnouncedPost>,
+    /// The request or task that caused it.
+    pub correlation_id: String,
+}
+
+/// What is told of a post.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnnouncedPost {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub state: String,
+    /// Why, where it failed or is unknown: a stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
+    /// Meta's id of the media, once it is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_id: Option<String>,
+}
+
+/// The `detail` on the bus.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail<'a> {
+    version: u32,
+    id: &'a str,
+    at: Timestamp,
+    company: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    account_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    post: Option<&'a AnnouncedPost>,
+    correlation_id: &'a str,
+}
+
+impl Announcement {
+    /// What an entry of an account's timeline announces, if anything.
+    pub fn of_account(account: &str, entry: &TimelineEntry) -> Option<Self> {
+        Some(Self {
+            company: None,
+            ..Self::named(named(OF_ACCOUNTS, &entry.event)?, account, entry.at)
+        })
+    }
+
+    /// What an entry of a post's timeline announces, if anything.
+    pub fn of_post(post: &Post, entry: &TimelineEntry) -> Option<Self> {
+        let name = named(OF_POSTS, &entry.event)?;
+        let announced = AnnouncedPost {
+            id: post.id.clone(),
+            state: post.state.as_str().to_owned(),
+            reason_code: post.state_reason.as_ref().map(|reason| reason.code.clone()),
+            media_id: post.media_id.clone(),
+        };
+        Some(Self {
+            post: Some(announced),
+            ..Self::named(name, &post.account, entry.at)
+        })
+    }
+
+    /// That an account is gone.
+    pub fn of_deleted(account: &Account, at: Timestamp) -> Self {
+        Self {
+            company: Some(account.company.clone()),
+            ..Self::named(ACCOUNT_DELETED, &account.id, at)
+        }
+    }
+
+    fn named(name: &str, account: &str, at: Timestamp) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            name: name.to_owned(),
+            at,
+            account: account.to_owned(),
+            company: None,
+            post: None,
+            correlation_id: telemetry::correlation_id(),
+        }
+    }
+}
+
+fn named(names: &[(&'static str, &'static str)], event: &str) -> Option<&'static str> {
+    let found = names.iter().find(|(told, _)| *told == event);
+    found.map(|(_, name)| *name)
+}
+
+/// The bus.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    client: Client,
+    name: String,
+}
+
+impl Bus {
+    /// The bus with this name; no call is made.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Puts events on the bus: name, time and `detail` of each. The positions of those that it did not take come back.
+    ///
+    /// # Errors
+    /// When EventBridge does not answer: then none counts as taken.
+    pub async fn put(&self, events: &[(&str, Timestamp, String)]) -> Result<Vec<usize>, AwsError> {
+        let mut refused = Vec::new();
+        for (number, batch) in events.chunks(BATCH).enumerate() {
+            let entries = batch.iter().map(|(name, at, detail)| {
+                PutEventsRequestEntry::builder()
+                    .event_bus_name(&self.name)
+                    .source(SOURCE)
+                    .detail_type(*name)
+                    .time(DateTime::from_millis(at.as_millisecond()))
+                    .detail(detail)
+                    .build()
+            });
+            let output = self
+                .client
+                .put_events()
+                .set_entries(Some(entries.collect()))
+                .send()
+                .await
+                .map_err(|error| AwsError::new("PutEvents", &error))?;
+            for (position, entry) in output.entries().iter().enumerate() {
+                if entry.event_id().is_none() {
+                    refused.push(number * BATCH + position);
+                }
+            }
+        }
+        Ok(refused)
+    }
+}
+
+/// Sends what the running request or task has announced. Never fails: what cannot be sent now waits.
+pub async fn send_noted(app: &App) {
+    let partitions = app.table.take_noted_announcements();
+    if partitions.is_empty() {
+        return;
+    }
+    // Boxed: it is part of every request's and task's future, and seldom runs.
+    let sent = Box::pin(tokio::time::timeout(WITHIN, send(app, partitions)));
+    let cause = match sent.await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    tracing::warn!(
+        event = "announcements_wait",
+        cause,
+        "the next audit sends them"
+    );
+}
+
+/// Sends what waits, of all accounts.
+///
+/// # Errors
+/// When AWS refuses: what was not sent goes on waiting.
+pub async fn send_waiting(app: &App) -> Result<(), AwsError> {
+    send(app, crate::table::keys::ID_DIGITS.chars().collect()).await
+}
+
+async fn send(app: &App, partitions: BTreeSet<char>) -> Result<(), AwsError> {
+    for partition in partitions {
+        loop {
+            let waiting = app.table.waiting_announcements(partition).await?;
+            if waiting.is_empty() {
+                break;
+            }
+            send_page(app, &waiting).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn send_page(app: &App, waiting: &[Announcement]) -> Result<(), AwsError> {
+    let mut accounts: BTreeMap<&str, Option<Account>> = BTreeMap::new();
+    for announcement in waiting {
+        let id = announcement.account.as_str();
+        if !accounts.contains_key(id) {
+            accounts.insert(id, app.table.account(id).await?);
+        }
+    }
+    let mut events = Vec::new();
+    for announcement in waiting {
+        let account = accounts.get(announcement.account.as_str());
+        let account = account.and_then(Option::as_ref);
+        let company = account.map(|account| &account.company);
+        let detail = Detail {
+            version: VERSION,
+            id: &announcement.id,
+            at: announcement.at,
+            company: company
+                .or(announcement.company.as_ref())
+                .map_or("", String::as_str),
+            client_id: account.and_then(|account| account.client_id.as_deref()),
+            account_id: &announcement.account,
+            post: announcement.post.as_ref(),
+            correlation_id: &announcement.correlation_id,
+        };
+        // Texts and numbers always have a JSON form.
+        let detail = serde_json::to_string(&detail).unwrap_or_default();
+        events.push((announcement.name.as_str(), announcement.at, detail));
+    }
+    let refused = app.bus.put(&events).await?;
+    for (position, announcement) in waiting.iter().enumerate() {
+        if !refused.contains(&position) {
+            app.table.remove_announcement(announcement).await?;
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(AwsError::unreadable("PutEvents", "entries that were not taken"))
+}
