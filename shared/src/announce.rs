@@ -5,7 +5,7 @@
 //! or was refused is sent by whoever announces next, or by the hourly audit. So each arrives at least once, and may arrive
 //! twice, with the same `id`. Whatever goes wrong here never fails the change itself. `docs/events.md` has the schema.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_eventbridge::Client;
@@ -68,14 +68,26 @@ pub struct Announcement {
     pub at: Timestamp,
     /// The account's id.
     pub account: String,
-    /// The account's company, where its record may be gone when this is sent.
+    /// Whose it is, since the account's record may be gone when this is sent. Absent for a post, whose record does not say
+    /// it: where the account is gone by then, nothing is told of its posts any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub company: Option<String>,
+    pub owner: Option<Owner>,
     /// The post that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<AnnouncedPost>,
     /// The request or task that caused it.
     pub correlation_id: String,
+}
+
+/// Whose an account is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    /// The company.
+    pub company: String,
+    /// The company's customer that the account is assigned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
 }
 
 /// What is told of a post.
@@ -112,10 +124,10 @@ struct Detail<'a> {
 
 impl Announcement {
     /// What an entry of an account's timeline announces, if anything.
-    pub fn of_account(account: &str, entry: &TimelineEntry) -> Option<Self> {
+    pub fn of_account(account: &Account, entry: &TimelineEntry) -> Option<Self> {
         Some(Self {
-            company: None,
-            ..Self::named(named(OF_ACCOUNTS, &entry.event)?, account, entry.at)
+            owner: Some(Owner::of(account)),
+            ..Self::named(named(OF_ACCOUNTS, &entry.event)?, &account.id, entry.at)
         })
     }
 
@@ -137,7 +149,7 @@ impl Announcement {
     /// That an account is gone.
     pub fn of_deleted(account: &Account, at: Timestamp) -> Self {
         Self {
-            company: Some(account.company.clone()),
+            owner: Some(Owner::of(account)),
             ..Self::named(ACCOUNT_DELETED, &account.id, at)
         }
     }
@@ -148,9 +160,18 @@ impl Announcement {
             name: name.to_owned(),
             at,
             account: account.to_owned(),
-            company: None,
+            owner: None,
             post: None,
             correlation_id: telemetry::correlation_id(),
+        }
+    }
+}
+
+impl Owner {
+    fn of(account: &Account) -> Self {
+        Self {
+            company: account.company.clone(),
+            client_id: account.client_id.clone(),
         }
     }
 }
@@ -248,26 +269,25 @@ async fn send(app: &App, partitions: BTreeSet<char>) -> Result<(), AwsError> {
 }
 
 async fn send_page(app: &App, waiting: &[Announcement]) -> Result<(), AwsError> {
-    let mut accounts: BTreeMap<&str, Option<Account>> = BTreeMap::new();
+    let (mut sent, mut events) = (Vec::new(), Vec::new());
     for announcement in waiting {
-        let id = announcement.account.as_str();
-        if !accounts.contains_key(id) {
-            accounts.insert(id, app.table.account(id).await?);
-        }
-    }
-    let mut events = Vec::new();
-    for announcement in waiting {
-        let account = accounts.get(announcement.account.as_str());
-        let account = account.and_then(Option::as_ref);
-        let company = account.map(|account| &account.company);
+        let owner = match &announcement.owner {
+            Some(owner) => Some(owner.clone()),
+            None => {
+                let account = app.table.account(&announcement.account).await?;
+                account.as_ref().map(Owner::of)
+            }
+        };
+        let Some(owner) = owner else {
+            app.table.remove_announcement(announcement).await?;
+            continue;
+        };
         let detail = Detail {
             version: VERSION,
             id: &announcement.id,
             at: announcement.at,
-            company: company
-                .or(announcement.company.as_ref())
-                .map_or("", String::as_str),
-            client_id: account.and_then(|account| account.client_id.as_deref()),
+            company: &owner.company,
+            client_id: owner.client_id.as_deref(),
             account_id: &announcement.account,
             post: announcement.post.as_ref(),
             correlation_id: &announcement.correlation_id,
@@ -275,9 +295,10 @@ async fn send_page(app: &App, waiting: &[Announcement]) -> Result<(), AwsError> 
         // Texts and numbers always have a JSON form.
         let detail = serde_json::to_string(&detail).unwrap_or_default();
         events.push((announcement.name.as_str(), announcement.at, detail));
+        sent.push(announcement);
     }
     let refused = app.bus.put(&events).await?;
-    for (position, announcement) in waiting.iter().enumerate() {
+    for (position, announcement) in sent.into_iter().enumerate() {
         if !refused.contains(&position) {
             app.table.remove_announcement(announcement).await?;
         }

@@ -139,7 +139,7 @@ async fn end_connection(
         let ended = ended(&account, end, now);
         let mut records = vec![app.table.account_write(&ended, Some(account.version))?];
         if let Some(entry) = end.timeline_entry(now) {
-            records.extend(app.table.timeline_writes(&account.id, &entry)?);
+            records.extend(app.table.timeline_writes(&account, &entry)?);
         }
         for id in app.table.held_claims(&account).await? {
             let released = Claim {

@@ -1,6 +1,7 @@
 //! Journeys across functions: one binary, one module a subject.
 
 mod alarms;
+mod announcements;
 mod aws_faults;
 mod contract;
 mod coverage;

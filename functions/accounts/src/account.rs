@@ -157,7 +157,7 @@ async fn change_account(
         changed.updated_at = now;
         let mut records = vec![app.table.account_write(&changed, Some(account.version))?];
         if let Some(entry) = assignment(&account, &changed, by, now) {
-            records.extend(app.table.timeline_writes(&account.id, &entry)?);
+            records.extend(app.table.timeline_writes(&changed, &entry)?);
         }
         match app.table.transact(records).await? {
             Transaction::Written => return Ok(changed),

@@ -77,7 +77,7 @@ pub(crate) async fn store(
         }
         records.extend(
             app.table
-                .timeline_writes(&account.id, &timeline_entry(&account, login, is_new))?,
+                .timeline_writes(&account, &timeline_entry(&account, login, is_new))?,
         );
         // Queued before anything is written: whatever dies after the write, the task completes it. For a write that
         // does not come to be, it does nothing.

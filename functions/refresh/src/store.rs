@@ -121,7 +121,7 @@ async fn offer(
     let sentence = format!("The connection was renewed until {}.", day(expires_at));
     let renewed = entry_of(now, "token_refreshed", sentence, issued.by);
     let mut records = vec![app.table.account_write(&account, Some(read_version))?];
-    records.extend(app.table.timeline_writes(&account.id, &renewed)?);
+    records.extend(app.table.timeline_writes(&account, &renewed)?);
     let change = Change::Set(&account.id, entry);
     match app.vault.write(&page, change, records, now).await {
         Ok(Written::Yes) => {

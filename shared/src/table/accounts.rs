@@ -71,7 +71,7 @@ impl Table {
             } else {
                 let mut records = vec![self.account_write(&account, Some(read_version))?];
                 for entry in &told {
-                    records.extend(self.timeline_writes(id, entry)?);
+                    records.extend(self.timeline_writes(&account, entry)?);
                 }
                 self.transact(records).await? == Transaction::Written
             };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Item};
 use super::{Condition, Table, from_item, number, text, to_item};
+use crate::account::Account;
 use crate::announce::Announcement;
 use crate::aws::AwsError;
 
@@ -71,10 +72,11 @@ impl Table {
     /// A timeline entry as part of a transaction, and what it announces.
     pub fn timeline_writes(
         &self,
-        account: &str,
+        account: &Account,
         entry: &TimelineEntry,
     ) -> Result<Vec<TransactWriteItem>, AwsError> {
-        let mut writes = vec![self.put_write(timeline_item(account, entry)?, Condition::is_new())?];
+        let item = timeline_item(&account.id, entry)?;
+        let mut writes = vec![self.put_write(item, Condition::is_new())?];
         if let Some(announcement) = Announcement::of_account(account, entry) {
             writes.push(self.announcement_write(&announcement)?);
         }
