@@ -371,6 +371,9 @@ fn a_key_is_formatted_in_one_file() {
         "CONNECTED#",
         "VAULT#",
         "IDEMPOTENCY#",
+        "ANNOUNCEMENTS#",
+        "ANSWERS#",
+        "DELETION#",
     ] {
         assert_only_in(&format!("\"{start}"), &["shared/src/table/keys.rs"]);
     }
@@ -384,6 +387,8 @@ fn a_secret_is_exposed_where_it_is_sent_signed_or_stored_and_nowhere_else() {
         "shared/src/graph/transport.rs",
         "shared/src/http/cursor.rs",
         "shared/src/secret.rs",
+        "shared/src/signed_request.rs",
+        "shared/src/table/deletions.rs",
         "shared/src/vault/page.rs",
     ];
     assert_only_in(".expose()", &places);

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
-use world::resources::{ACCOUNT_ID, APP_SECRET, POST_QUEUE, QUEUE, REGION, SCHEDULE_GROUP, TABLE};
+use world::resources::{
+    ACCOUNT_ID, APP_SECRET, EVENT_BUS, POST_QUEUE, QUEUE, REGION, SCHEDULE_GROUP, TABLE,
+};
 
 use crate::structure;
 
@@ -145,6 +147,7 @@ impl Template {
                 format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:{APP_SECRET}"),
             "Table" => TABLE.to_owned(),
             "ScheduleGroup" => SCHEDULE_GROUP.to_owned(),
+            "EventBus" => EVENT_BUS.to_owned(),
             other => {
                 assert!(self.0["Resources"].get(other).is_some(), "Ref to {other}");
                 other.to_owned()
@@ -204,6 +207,7 @@ fn attribute(name: &str) -> String {
         "Table.Arn" => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{TABLE}"),
         "AccountQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{QUEUE}"),
         "PostQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{POST_QUEUE}"),
+        "EventBus.Arn" => format!("arn:aws:events:{REGION}:{ACCOUNT_ID}:event-bus/{EVENT_BUS}"),
         "ScheduleRole.Arn" => format!("arn:aws:iam::{ACCOUNT_ID}:role/schedules"),
         "ScheduleGroup.Arn" => {
             format!("arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule-group/{SCHEDULE_GROUP}")

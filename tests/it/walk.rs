@@ -98,6 +98,7 @@ async fn recorded() -> Recorded {
     walk.work().await;
     walk.audit().await;
     Box::pin(walk.publish()).await;
+    walk.erase().await;
     let mut needed: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
     let mut operations = BTreeSet::new();
     for call in walk.journey.world.aws.calls() {
@@ -413,6 +414,33 @@ impl Walk {
         );
         refused.await;
         journey.advance(DAY * 4).await;
+    }
+
+    /// An account with a planned post that is erased with a manifest, and one whose person removes the app.
+    async fn erase(&self) {
+        let journey = &self.journey;
+        let id = self.new_account("erased").await;
+        journey.settle().await;
+        let mut planned = body(journey, "image", "Never");
+        planned["publishAt"] = json!(journey.world.now() + DAY * 2);
+        let target = format!("/instagram/accounts/{id}/posts");
+        let call = HttpCall::post(&target).json(&planned);
+        self.ask(&self.posts, call, ANN, 201).await;
+        let purge = HttpCall::delete(&format!("/instagram/accounts/{id}?purge=true"));
+        self.ask(&journey.accounts, purge, ANN, 202).await;
+        journey.advance(HOUR).await;
+
+        let id = self.new_account("leaver").await;
+        journey.settle().await;
+        let account = journey.world.app("test").table.account(&id).await;
+        let account = account.expect("the table answers").expect("an account");
+        let told = Task::Deauthorize {
+            instagram_id: account.app_scoped_id,
+            issued_at: journey.world.now(),
+        };
+        let sent = journey.world.app("test").queue.send(told).await;
+        sent.expect("the queue takes it");
+        journey.advance(HOUR).await;
     }
 
     async fn new_account(&self, name: &str) -> String {

@@ -83,17 +83,6 @@ impl Table {
         Ok(writes)
     }
 
-    /// Appends a timeline entry.
-    pub async fn append_timeline(
-        &self,
-        account: &str,
-        entry: &TimelineEntry,
-    ) -> Result<(), AwsError> {
-        self.put_if(timeline_item(account, entry)?, Condition::is_new())
-            .await
-            .map(|_| ())
-    }
-
     /// Appends a sync log entry.
     pub async fn append_sync_log(
         &self,
