@@ -74,6 +74,8 @@ pub async fn erase_account(app: &Arc<App>, id: &str, code: &str) -> Result<(), V
     let Some(secret) = secrets.cursor_keys.first() else {
         return Ok(());
     };
+    // What waits about the account is told, and gone, before the deletion is done.
+    app.table.note_announcements(id);
     let account = app.table.account(id).await?;
     let is_there = account.is_some();
     if let Some(account) = account {

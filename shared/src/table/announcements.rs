@@ -19,10 +19,14 @@ impl Table {
         &self,
         announcement: &Announcement,
     ) -> Result<TransactWriteItem, AwsError> {
-        self.noted_announcements()
-            .insert(partition_of(&announcement.account));
+        self.note_announcements(&announcement.account);
         let item = to_item(key(announcement), announcement)?;
         self.put_write(item, Condition::is_new())
+    }
+
+    /// Notes that announcements about an account may wait.
+    pub fn note_announcements(&self, account: &str) {
+        self.noted_announcements().insert(partition_of(account));
     }
 
     /// The partitions for which something was noted since this was asked last: the first digits of accounts' ids.
