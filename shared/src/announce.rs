@@ -306,5 +306,8 @@ async fn send_page(app: &App, waiting: &[Announcement]) -> Result<(), AwsError> 
     if refused.is_empty() {
         return Ok(());
     }
-    Err(AwsError::unreadable("PutEvents", "entries that were not taken"))
+    Err(AwsError::unreadable(
+        "PutEvents",
+        "entries that were not taken",
+    ))
 }

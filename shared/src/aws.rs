@@ -101,8 +101,7 @@ impl Aws {
         let mut scheduler =
             aws_sdk_scheduler::config::Builder::from(&sdk).interceptor(counter.clone());
         scheduler.set_endpoint_url(endpoint("SCHEDULER"));
-        let mut eventbridge =
-            aws_sdk_eventbridge::config::Builder::from(&sdk).interceptor(counter);
+        let mut eventbridge = aws_sdk_eventbridge::config::Builder::from(&sdk).interceptor(counter);
         eventbridge.set_endpoint_url(endpoint("EVENTBRIDGE"));
 
         Ok(Self {

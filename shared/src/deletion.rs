@@ -165,12 +165,7 @@ async fn erase_belongings(
 }
 
 /// Removes the record and its hold on the Instagram ids together, where nobody wrote meanwhile.
-async fn remove_record(
-    app: &App,
-    id: &str,
-    code: &str,
-    secret: &Secret,
-) -> Result<(), VaultError> {
+async fn remove_record(app: &App, id: &str, code: &str, secret: &Secret) -> Result<(), VaultError> {
     for _ in 0..TRIES {
         let Some(account) = app.table.account(id).await? else {
             return Ok(());

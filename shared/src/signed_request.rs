@@ -84,8 +84,7 @@ pub fn verify<'a>(
         return Err(Disbelieved::Signature);
     }
     let payload = BASE64.decode(payload).map_err(|_| Disbelieved::Malformed)?;
-    let payload: Payload =
-        serde_json::from_slice(&payload).map_err(|_| Disbelieved::Malformed)?;
+    let payload: Payload = serde_json::from_slice(&payload).map_err(|_| Disbelieved::Malformed)?;
     if !payload.algorithm.eq_ignore_ascii_case("HMAC-SHA256") {
         return Err(Disbelieved::Algorithm);
     }

@@ -168,7 +168,11 @@ async fn a_bus_that_takes_nothing_fails_no_change_and_loses_nothing() {
 async fn what_was_refused_of_a_batch_is_sent_again_and_the_rest_is_not() {
     let journey = Journey::start().await;
     let aws = &journey.world.aws;
-    aws.add_fault(Fault::on("eventbridge", "PutEvents", FaultKind::ServerError));
+    aws.add_fault(Fault::on(
+        "eventbridge",
+        "PutEvents",
+        FaultKind::ServerError,
+    ));
     for number in 0..12 {
         let username = format!("somebody.{number}");
         journey
@@ -179,7 +183,11 @@ async fn what_was_refused_of_a_batch_is_sent_again_and_the_rest_is_not() {
     }
     assert_eq!(waiting(&journey).await, 12);
     aws.clear_faults();
-    aws.add_fault(Fault::on("eventbridge", "PutEvents", FaultKind::PartialBatch));
+    aws.add_fault(Fault::on(
+        "eventbridge",
+        "PutEvents",
+        FaultKind::PartialBatch,
+    ));
     let app = journey.world.cold("refresh");
     for _ in 0..20 {
         let _ = announce::send_waiting(&app).await;

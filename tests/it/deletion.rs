@@ -134,10 +134,7 @@ async fn f07_a_replay_after_a_new_connection_does_nothing() {
     journey.advance(QUARTER).await;
     let after = record(&journey, &id).await.unwrap();
     assert_eq!(after.status, Status::Active);
-    assert_eq!(
-        after.connection_generation,
-        connected.connection_generation
-    );
+    assert_eq!(after.connection_generation, connected.connection_generation);
     let text = page(&journey, &code).await.text();
     assert!(text.contains("There was nothing to delete"), "{text}");
     journey.finish().await;
@@ -203,9 +200,10 @@ async fn e24_e27_what_cannot_be_checked_or_kept_is_told_to_come_again() {
             unavailable("sqs", "SendMessage"),
         ] {
             journey.world.aws.add_fault(fault);
-            let cold =
-                Function::new(journey.world.cold("webhooks")).with_routes(webhooks::routes_of_url());
-            let event = world::gateway::function_url_event(&form(path, &signed), journey.world.now());
+            let cold = Function::new(journey.world.cold("webhooks"))
+                .with_routes(webhooks::routes_of_url());
+            let event =
+                world::gateway::function_url_event(&form(path, &signed), journey.world.now());
             let answer = cold.invoke(&event, Context::default()).await.unwrap();
             let answer: Value = serde_json::from_str(answer.get()).unwrap();
             assert_eq!(answer["statusCode"], 503, "{answer}");
@@ -270,8 +268,10 @@ fn belonging(items: &[Item], account: &Account) -> Vec<(Key, &'static str)> {
     for item in items {
         let key = Key::of_item(item).unwrap();
         let index = item.get("index1pk").and_then(|pk| pk.as_s().ok().cloned());
-        let is_of_account =
-            |text: &str| ids.iter().any(|id| text.split('#').any(|part| part == **id));
+        let is_of_account = |text: &str| {
+            ids.iter()
+                .any(|id| text.split('#').any(|part| part == **id))
+        };
         if is_of_account(&key.pk) || index.is_some_and(|pk| is_of_account(&pk)) {
             let class = shared::table::keys::class_of(&key);
             found.push((key, class));
@@ -400,7 +400,10 @@ async fn j08_wherever_the_erasure_dies_it_goes_on_and_counts_nothing_twice() {
         // Each world costs a second; neighboring waits differ little.
         ended += 5;
     }
-    assert!(ended > 40, "the erasure waits more often than {ended} times");
+    assert!(
+        ended > 40,
+        "the erasure waits more often than {ended} times"
+    );
 }
 
 #[tokio::test]

@@ -75,7 +75,11 @@ impl Core {
     fn create_bus(&self, input: &Value) -> Result<Value, ApiError> {
         let name = text(input, "Name").unwrap_or_default();
         if name.is_empty() || name == DEFAULT_BUS {
-            return Err(ApiError::new(400, "ValidationException", "an unusable name"));
+            return Err(ApiError::new(
+                400,
+                "ValidationException",
+                "an unusable name",
+            ));
         }
         if !lock(&self.buses).names.insert(name.to_owned()) {
             return Err(ApiError::new(
@@ -154,7 +158,10 @@ impl Core {
             source: source.to_owned(),
             detail_type: detail_type.to_owned(),
             detail: detail.to_owned(),
-            at_ms: seconds.map_or_else(|| self.now_ms(), |seconds| (seconds * 1000.0).round() as i64),
+            at_ms: seconds.map_or_else(
+                || self.now_ms(),
+                |seconds| (seconds * 1000.0).round() as i64,
+            ),
         });
         Ok(id)
     }

@@ -9,7 +9,9 @@ use tokio::task::JoinHandle;
 
 use crate::core::{Core, lock};
 use crate::wire::text;
-use crate::{BusEvent, Call, Fault, FaultKind, Options, QueueDepth, Quotas, ScheduleView, SecretView, front};
+use crate::{
+    BusEvent, Call, Fault, FaultKind, Options, QueueDepth, Quotas, ScheduleView, SecretView, front,
+};
 
 /// How long a stop waits for running calls.
 const LONGEST_STOP: Duration = Duration::from_secs(5);

@@ -28,5 +28,8 @@ pub fn signed_request(secret: &str, user_id: &str, issued_at_seconds: i64) -> St
 }
 
 fn tag(secret: &str, message: &[u8]) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), message)
+    hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+        message,
+    )
 }

@@ -4,11 +4,14 @@
 //! A request goes this way: `api` finds its route and checks its JWT as API Gateway does, makes the event that Lambda
 //! gets, and hands it to the function. `work` fires due schedules and feeds the queue to its function, in real time
 //! and when the clock is turned. `own` is what the functions do not have: the start page, tokens for development, the
-//! clock and a look at the state. [`demo`] goes the whole way without a browser.
+//! clock and a look at the state. `from_meta` sends what the simulated Instagram has to tell,
+//! and `activity` keeps what is put on the bus. [`demo`] goes the whole way without a browser.
 
+mod activity;
 mod api;
 pub mod arguments;
 pub mod demo;
+mod from_meta;
 pub mod jwt;
 mod logs;
 mod own;

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -68,6 +69,7 @@ pub(crate) fn router(inside: Arc<Inside>) -> Router<Arc<Inside>> {
         .route("/local/token", get(make_token))
         .route("/local/clock", post(turn_clock))
         .route("/local/state", get(show_state))
+        .route("/local/activity", get(show_activity))
         .route_layer(middleware::from_fn_with_state(inside, only_from_here))
 }
 
@@ -300,6 +302,30 @@ async fn show_state(State(inside): State<Arc<Inside>>) -> Response {
         // Whose messages the start page believes: its own, and those of the page on which a login ends.
         "messageOrigins": [origin(&inside.api_url), origin(&inside.redirect_uri)],
     })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whose {
+    company: String,
+}
+
+/// `GET /local/activity?company=acme`: what the bus had for a company, newest first.
+async fn show_activity(
+    State(inside): State<Arc<Inside>>,
+    whose: Result<Query<Whose>, QueryRejection>,
+) -> Response {
+    match whose {
+        Ok(Query(whose)) => {
+            let events = inside.activity.latest(&whose.company);
+            no_store(Json(json!({ "events": events })))
+        }
+        Err(_) => refusal(
+            StatusCode::BAD_REQUEST,
+            "invalid_query",
+            "Name the company: `?company=acme`.",
+        ),
+    }
 }
 
 fn no_store(answer: impl IntoResponse) -> Response {

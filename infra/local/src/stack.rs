@@ -22,11 +22,12 @@ use world::browser::Browser;
 use world::delivery::Feed;
 use world::resources::{self, ACCOUNT_ID, REGION, Resources};
 
+use crate::activity::Activity;
 use crate::jwt::Issuer;
 use crate::logs::LogFile;
 use crate::routes::FunctionName;
 use crate::state::StateFolder;
-use crate::{Instagram, Options, Report, StartError, api, own, webhook_url, work};
+use crate::{Instagram, Options, Report, StartError, api, from_meta, own, webhook_url, work};
 
 /// The simulated app's id.
 const SIMULATED_APP_ID: &str = "100200300400500";
@@ -63,6 +64,7 @@ pub(crate) struct Inside {
     pub(crate) aws: AwsSim,
     pub(crate) instagram: Option<InstagramSim>,
     pub(crate) feed: Feed,
+    pub(crate) activity: Activity,
     pub(crate) state: StateFolder,
     /// Held by whoever fires schedules and feeds the queue: the background's loop or a turn of the clock.
     pub(crate) working: Mutex<()>,
@@ -171,12 +173,22 @@ impl Stack {
             .await
             .map_err(unusable)?;
 
+        let activity = Activity::open(&state)?;
+        if let Some(instagram) = &instagram {
+            let told = from_meta::addresses(
+                &webhook_url,
+                derived(&key, VERIFY_TOKEN),
+                derived(&key, META_SECRET),
+            );
+            instagram.register_webhooks(SIMULATED_APP_ID, told);
+        }
         let settings = Settings {
             resources: &resources,
             aws_url: aws.url(),
             instagram_url: instagram.as_ref().map(InstagramSim::url),
             redirect_uri: redirect_uri.clone(),
             return_to: api_url.clone(),
+            webhook_url: webhook_url.clone(),
             given: &options.variables,
         };
         let mut functions = BTreeMap::new();
@@ -189,6 +201,7 @@ impl Stack {
             functions,
             issuer: Issuer::new(&key),
             feed: Feed::new(&aws.url(), &resources),
+            activity,
             clock,
             aws,
             instagram,
@@ -325,26 +338,37 @@ async fn start_instagram(
 
 /// The text of the app's secret. What the real one would hold besides is not needed here yet, and is made from the key.
 fn app_secret(instagram: &Instagram, key: &[u8]) -> String {
-    let (app_id, app_secret) = match instagram {
-        Instagram::Simulated => (SIMULATED_APP_ID, SIMULATED_APP_SECRET),
+    let simulated_meta_secret = derived(key, META_SECRET);
+    let (app_id, app_secret, meta_secret) = match instagram {
+        Instagram::Simulated => (
+            SIMULATED_APP_ID,
+            SIMULATED_APP_SECRET,
+            simulated_meta_secret.as_str(),
+        ),
         Instagram::Real {
             app_id, app_secret, ..
-        } => (app_id.as_str(), app_secret.as_str()),
-    };
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
-    let derived = |purpose: &str| {
-        let tag = ring::hmac::sign(&key, purpose.as_bytes());
-        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag)
+        } => (app_id.as_str(), app_secret.as_str(), app_secret.as_str()),
     };
     serde_json::json!({
         "instagramAppId": app_id,
         "instagramAppSecret": app_secret,
         "metaAppId": app_id,
-        "metaAppSecret": app_secret,
-        "webhookVerifyToken": derived("webhook verify token"),
-        "cursorKey": derived("cursor key"),
+        "metaAppSecret": meta_secret,
+        "webhookVerifyToken": derived(key, VERIFY_TOKEN),
+        "cursorKey": derived(key, "cursor key"),
     })
     .to_string()
+}
+
+/// What a derived secret is for.
+const VERIFY_TOKEN: &str = "webhook verify token";
+const META_SECRET: &str = "simulated meta app secret";
+
+/// A secret for one purpose, from the stack's key.
+fn derived(key: &[u8], purpose: &str) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    let tag = ring::hmac::sign(&key, purpose.as_bytes());
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag)
 }
 
 /// What the functions' environment is made from.
@@ -354,6 +378,7 @@ struct Settings<'a> {
     instagram_url: Option<String>,
     redirect_uri: String,
     return_to: String,
+    webhook_url: String,
     given: &'a BTreeMap<String, String>,
 }
 
@@ -371,6 +396,10 @@ impl Settings<'_> {
         set("AWS_LAMBDA_FUNCTION_NAME", function.as_str());
         set("INSTAGRAM_REDIRECT_URI", &self.redirect_uri);
         set("INSTAGRAM_RETURN_TO", &self.return_to);
+        if self.instagram_url.is_some() {
+            // Of a real app, Meta calls a tunnel, which the function sees.
+            set("WEBHOOKS_URL", &self.webhook_url);
+        }
         if are_apart(&self.redirect_uri, &self.return_to) {
             // Through a tunnel no cookie reaches the callback, and whoever sits at this machine is its only user.
             set("INSTAGRAM_LOGINS_BEGUN_BY_SERVERS", "allow");

@@ -64,6 +64,7 @@ impl StateFolder {
             // What the simulated Instagram keeps beside its state.
             self.folder.join("instagram.json.media"),
             self.log_file(),
+            self.events_file(),
         ] {
             if file.exists() {
                 fs::remove_file(file).map_err(cannot)?;
@@ -88,6 +89,11 @@ impl StateFolder {
     /// Where the functions' log lines go.
     pub(crate) fn log_file(&self) -> PathBuf {
         self.folder.join("log.jsonl")
+    }
+
+    /// Where what is put on the bus goes.
+    pub(crate) fn events_file(&self) -> PathBuf {
+        self.folder.join("events.jsonl")
     }
 
     fn key_file(&self) -> PathBuf {
@@ -134,18 +140,26 @@ impl StateFolder {
 
     /// The log, to append to.
     pub(crate) fn open_log(&self) -> Result<File, StartError> {
-        let file = self.log_file();
-        let is_long = fs::metadata(&file).is_ok_and(|facts| facts.len() > LONGEST_LOG);
-        let mut options = private();
-        options.append(true);
-        if is_long {
-            options = private();
-            options.write(true).truncate(true);
-        }
-        options.open(&file).map_err(|error| {
-            StartError::new(format!("{} cannot be written: {error}", file.display()))
-        })
+        append_to(self.log_file())
     }
+
+    /// The events of the bus, to append to.
+    pub(crate) fn open_events(&self) -> Result<File, StartError> {
+        append_to(self.events_file())
+    }
+}
+
+fn append_to(file: PathBuf) -> Result<File, StartError> {
+    let is_long = fs::metadata(&file).is_ok_and(|facts| facts.len() > LONGEST_LOG);
+    let mut options = private();
+    options.append(true);
+    if is_long {
+        options = private();
+        options.write(true).truncate(true);
+    }
+    options
+        .open(&file)
+        .map_err(|error| StartError::new(format!("{} cannot be written: {error}", file.display())))
 }
 
 /// With `--instagram real` there are real tokens in it: nobody else on this machine may look.

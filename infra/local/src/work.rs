@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::watch;
+use world::browser::Browser;
 use world::delivery::{Turned, Workers};
 
+use crate::from_meta;
 use crate::routes::FunctionName;
 use crate::stack::Inside;
 
@@ -17,6 +19,7 @@ const EVERY: Duration = Duration::from_millis(250);
 /// Works until the stack is stopped.
 pub(crate) async fn keep_working(inside: Arc<Inside>, mut stopped: watch::Receiver<bool>) {
     let mut complaint = String::new();
+    let sender = Browser::new();
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -39,6 +42,10 @@ pub(crate) async fn keep_working(inside: Arc<Inside>, mut stopped: watch::Receiv
             Err(_) => {}
         }
         drop(working);
+        if from_meta::send_due(&inside, &sender).await > 0 {
+            inside.note_change();
+        }
+        note_announcements(&inside);
         if inside.has_changed() {
             keep_state(&inside).await;
         }
@@ -65,6 +72,7 @@ pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Resu
             .turn(&inside.aws, workers, &inside.clock, by)
             .await;
         inside.aws.sweep_expired_items().await;
+        note_announcements(&inside);
         keep_state(&inside).await;
         turned
     })
@@ -72,8 +80,16 @@ pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Resu
     .map_err(|error| error.to_string())?
 }
 
+/// Takes what was put on the bus.
+fn note_announcements(inside: &Inside) {
+    if let Err(error) = inside.activity.note(inside.aws.take_bus_events()) {
+        (inside.report)(&format!("what is on the bus could not be kept: {error}"));
+    }
+}
+
 /// Writes down what survives a restart. What only tests look at is dropped: nobody does here, and it would grow.
 pub(crate) async fn keep_state(inside: &Inside) {
+    note_announcements(inside);
     let kept = inside.state.save_clock(inside.clock.ahead());
     if let Err(error) = kept.and(inside.aws.persist().await) {
         (inside.report)(&format!("the state could not be kept: {error}"));

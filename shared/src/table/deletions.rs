@@ -198,7 +198,10 @@ impl Table {
             for key in &keys {
                 items.push(self.removal(key.clone())?);
             }
-            match self.note_erased(code, &name, secret, &erased, items).await? {
+            match self
+                .note_erased(code, &name, secret, &erased, items)
+                .await?
+            {
                 Noted::Yes => return Ok(keys.len()),
                 Noted::Gone => return Ok(0),
                 Noted::Again => {}
@@ -227,7 +230,13 @@ impl Table {
         let name = key_hash(secret, &erased.key);
         for _ in 0..TRIES {
             let noted = self
-                .note_erased(code, &name, secret, std::slice::from_ref(&erased), Vec::new())
+                .note_erased(
+                    code,
+                    &name,
+                    secret,
+                    std::slice::from_ref(&erased),
+                    Vec::new(),
+                )
                 .await?;
             if noted != Noted::Again {
                 return Ok(());

@@ -41,7 +41,10 @@ const CONTROL: &[(&str, &str)] = &[
         "GET, POST /_sim/apps-and-websites/{username}",
         "somebody's settings page: remove apps, ask for deletion",
     ),
-    ("GET /_sim/webhooks", "where apps are told, and what was sent"),
+    (
+        "GET /_sim/webhooks",
+        "where apps are told, and what was sent",
+    ),
     ("PUT /_sim/webhooks/{client_id}", "where an app is told"),
     (
         "POST /_sim/webhooks/{client_id}/test",

@@ -186,8 +186,12 @@ impl Happening {
             ),
             Kind::RawChange => Item::Change(self.raw.clone()),
             Kind::RawMessaging => Item::Messaging(self.raw.clone()),
-            Kind::Standby => Item::Standby(self.messaging(account, "message", self.message_value())),
-            Kind::Message => Item::Messaging(self.messaging(account, "message", self.message_value())),
+            Kind::Standby => {
+                Item::Standby(self.messaging(account, "message", self.message_value()))
+            }
+            Kind::Message => {
+                Item::Messaging(self.messaging(account, "message", self.message_value()))
+            }
             Kind::Echo => {
                 let mut value = self.message_value();
                 value["is_echo"] = json!(true);
@@ -213,7 +217,8 @@ impl Happening {
                 Item::Messaging(self.messaging(account, "postback", value))
             }
             Kind::Referral => {
-                let value = json!({ "ref": self.text, "source": "SHORTLINKS", "type": "OPEN_THREAD" });
+                let value =
+                    json!({ "ref": self.text, "source": "SHORTLINKS", "type": "OPEN_THREAD" });
                 Item::Messaging(self.messaging(account, "referral", value))
             }
             Kind::Seen => {
@@ -229,7 +234,8 @@ impl Happening {
                 Item::Messaging(self.messaging(account, "pass_thread_control", value))
             }
             Kind::TakeThread => {
-                let value = json!({ "previous_owner_app_id": "445566778899001", "metadata": self.text });
+                let value =
+                    json!({ "previous_owner_app_id": "445566778899001", "metadata": self.text });
                 Item::Messaging(self.messaging(account, "take_thread_control", value))
             }
             Kind::Optin => {
@@ -269,8 +275,12 @@ impl Happening {
         if !self.attachment.is_empty() {
             let address = "https://lookaside.example/ig_messaging_cdn/?asset_id=1";
             let payload = match self.attachment.as_str() {
-                "ig_post" => json!({ "ig_post_media_id": self.media_id, "title": self.text, "url": address }),
-                "ig_reel" | "reel" => json!({ "reel_video_id": self.media_id, "title": self.text, "url": address }),
+                "ig_post" => {
+                    json!({ "ig_post_media_id": self.media_id, "title": self.text, "url": address })
+                }
+                "ig_reel" | "reel" => {
+                    json!({ "reel_video_id": self.media_id, "title": self.text, "url": address })
+                }
                 // Seen once: there is no address.
                 "ephemeral" => json!({}),
                 _ => json!({ "url": address }),

@@ -184,15 +184,12 @@ impl State {
         Ok(())
     }
 
-    pub(crate) fn press_test_button(
-        &mut self,
-        client_id: &str,
-        now_ms: i64,
-    ) -> Result<(), String> {
+    pub(crate) fn press_test_button(&mut self, client_id: &str, now_ms: i64) -> Result<(), String> {
         self.known_app(client_id)?;
         let item = happening::of_test_button();
         let calm = outbox::Weather::default();
-        self.outbox.add(client_id, "0".to_owned(), item, calm, now_ms);
+        self.outbox
+            .add(client_id, "0".to_owned(), item, calm, now_ms);
         Ok(())
     }
 

@@ -27,7 +27,9 @@ fn addresses() -> WebhookAddresses {
 async fn subscribed() -> (World, String) {
     let world = World::new().await;
     let token = world.long_token_of(WHO).await;
-    let path = format!("/v26.0/me/subscribed_apps?subscribed_fields=comments,messages&access_token={token}");
+    let path = format!(
+        "/v26.0/me/subscribed_apps?subscribed_fields=comments,messages&access_token={token}"
+    );
     let reply = world.send_json("POST", &path, "").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     world.sim.register_webhooks(CLIENT_ID, addresses());
@@ -84,11 +86,15 @@ fn texts_of_due(world: &World, status: u16) -> Vec<String> {
 async fn events_come_in_one_signed_batch_once_the_handshake_was_answered() {
     let world = World::new().await;
     let token = world.long_token_of(WHO).await;
-    world.sim.let_happen(WHO, Happening::comment("nobody hears it"));
+    world
+        .sim
+        .let_happen(WHO, Happening::comment("nobody hears it"));
     let path = format!("/v26.0/me/subscribed_apps?subscribed_fields=comments&access_token={token}");
     world.send_json("POST", &path, "").await;
     world.sim.register_webhooks(CLIENT_ID, addresses());
-    world.sim.let_happen(WHO, Happening::comment("Größe 👑 a/b"));
+    world
+        .sim
+        .let_happen(WHO, Happening::comment("Größe 👑 a/b"));
     world.sim.let_happen(WHO, Happening::message("hello"));
     let due = world.sim.due_deliveries();
     assert_eq!(due.len(), 1, "the handshake comes first");
@@ -165,13 +171,17 @@ async fn a_delivery_that_nobody_settled_comes_again() {
 #[tokio::test]
 async fn batches_duplicates_late_ones_and_losses_are_as_the_settings_say() {
     let (world, _) = subscribed().await;
-    let all: Vec<String> = (0..1000).map(|number| format!("comment {number}")).collect();
+    let all: Vec<String> = (0..1000)
+        .map(|number| format!("comment {number}"))
+        .collect();
     let happen = || {
         for text in &all {
             world.sim.let_happen(WHO, Happening::comment(text));
         }
     };
-    world.sim.update_settings(|settings| settings.webhook_batch_most = 300);
+    world
+        .sim
+        .update_settings(|settings| settings.webhook_batch_most = 300);
     happen();
     let sizes: Vec<usize> = {
         let due = world.sim.due_deliveries();
@@ -218,7 +228,12 @@ async fn every_kind_has_the_documented_form() {
     for (kind, place, pointer, expected) in [
         (Kind::Comment, "changes", "/field", json!("comments")),
         (Kind::Comment, "changes", "/value/parent_id", json!("m-1")),
-        (Kind::LiveComment, "changes", "/field", json!("live_comments")),
+        (
+            Kind::LiveComment,
+            "changes",
+            "/field",
+            json!("live_comments"),
+        ),
         (Kind::Mention, "changes", "/value/comment_id", json!("c-1")),
         (Kind::StoryInsights, "changes", "/value/reach", json!(44)),
         (Kind::Message, "messaging", "/message/mid", json!("c-1")),
@@ -231,14 +246,39 @@ async fn every_kind_has_the_documented_form() {
         (Kind::Echo, "messaging", "/message/is_echo", json!(true)),
         (Kind::Echo, "messaging", "/sender/id", json!(id)),
         (Kind::Reaction, "messaging", "/reaction/mid", json!("m-1")),
-        (Kind::Unreaction, "messaging", "/reaction/action", json!("unreact")),
+        (
+            Kind::Unreaction,
+            "messaging",
+            "/reaction/action",
+            json!("unreact"),
+        ),
         (Kind::Postback, "messaging", "/postback/title", json!("t")),
         (Kind::Referral, "messaging", "/referral/ref", json!("t")),
         (Kind::Seen, "messaging", "/read/mid", json!("m-1")),
-        (Kind::Edit, "messaging", "/message_edit/num_edit", json!("2")),
-        (Kind::Unsend, "messaging", "/message/is_deleted", json!(true)),
-        (Kind::PassThread, "messaging", "/pass_thread_control/metadata", json!("t")),
-        (Kind::TakeThread, "messaging", "/take_thread_control/metadata", json!("t")),
+        (
+            Kind::Edit,
+            "messaging",
+            "/message_edit/num_edit",
+            json!("2"),
+        ),
+        (
+            Kind::Unsend,
+            "messaging",
+            "/message/is_deleted",
+            json!(true),
+        ),
+        (
+            Kind::PassThread,
+            "messaging",
+            "/pass_thread_control/metadata",
+            json!("t"),
+        ),
+        (
+            Kind::TakeThread,
+            "messaging",
+            "/take_thread_control/metadata",
+            json!("t"),
+        ),
         (Kind::Optin, "messaging", "/optin/title", json!("t")),
         (Kind::Standby, "standby", "/message/text", json!("t")),
         (Kind::RawChange, "changes", "/field", json!("invented")),
@@ -282,7 +322,9 @@ async fn the_settings_page_removes_apps_and_asks_for_deletion() {
     world
         .sim
         .update_settings(|settings| settings.webhook_secret = SigningSecret::Meta);
-    let removed = world.send_json("POST", &format!("{path}?do=delete"), "").await;
+    let removed = world
+        .send_json("POST", &format!("{path}?do=delete"), "")
+        .await;
     assert_eq!(removed.status, 303);
     assert_eq!(world.sim.live_tokens_of(WHO), 0);
     assert!(world.sim.subscriptions_of(WHO).is_empty());
@@ -293,8 +335,14 @@ async fn the_settings_page_removes_apps_and_asks_for_deletion() {
     let due = world.sim.due_deliveries();
     assert_eq!(due.len(), 2);
     for (delivery, (kind, url)) in due.iter().zip([
-        (DeliveryKind::Deauthorize, "https://hooks.example/deauthorize"),
-        (DeliveryKind::DataDeletion, "https://hooks.example/data-deletion"),
+        (
+            DeliveryKind::Deauthorize,
+            "https://hooks.example/deauthorize",
+        ),
+        (
+            DeliveryKind::DataDeletion,
+            "https://hooks.example/data-deletion",
+        ),
     ]) {
         assert_eq!((delivery.kind, delivery.url.as_str()), (kind, url));
         let body = std::str::from_utf8(&delivery.body).unwrap();
@@ -322,7 +370,10 @@ async fn the_control_plane_registers_tests_and_lets_happen() {
     assert_eq!(world.send_json("POST", &test, "").await.status, 200);
     let due = world.sim.due_deliveries();
     let body = read(&due[0]);
-    assert_eq!(body["entry"][0]["messaging"][0]["message"]["text"], "over HTTP");
+    assert_eq!(
+        body["entry"][0]["messaging"][0]["message"]["text"],
+        "over HTTP"
+    );
     assert_eq!(body["entry"][1]["id"], "0");
 
     let put = format!("/_sim/webhooks/{CLIENT_ID}");

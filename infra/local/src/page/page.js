@@ -40,27 +40,44 @@ async function loadCoverage(mine) {
   byId("coverage").hidden = coverage.connected === 0;
 }
 
+const HAPPENED = {
+  "account.connected": "was connected.",
+  "account.disconnected": "was disconnected.",
+  "account.revoked": "has removed the app on Instagram.",
+  "account.deleted": "was deleted with everything that belonged to it.",
+  "account.token_expired": "lost its connection: connect it again.",
+  "account.token_at_risk": "could not be renewed for days, and ends soon.",
+  "account.rate_limited": "is paused by Instagram.",
+  "account.error": "is in trouble.",
+  "account.active": "works again.",
+  "account.assigned": "was assigned.",
+  "post.scheduled": "has a new planned post.",
+  "post.published": "has published a post.",
+  "post.failed": "has a post that failed.",
+  "post.unknown": "has a post of which it is being found out whether it is live.",
+  "post.canceled": "has a post that was canceled.",
+};
+
+// What the bus had: a product behind EventBridge would see the same.
 async function loadActivity(mine) {
-  const latest = shown.slice(0, 10);
-  const timelines = await Promise.all(latest.map(async (account) => {
-    const path = "/instagram/accounts/" + encodeURIComponent(account.id) + "/timeline?limit=10";
-    const answer = await call("GET", path).catch(() => ({ entries: [] }));
-    return answer.entries.map((entry) => ({ ...entry, name: account.username || account.displayName }));
-  }));
+  const company = new URLSearchParams(person()).get("company");
+  const response = await fetch("/local/activity?company=" + encodeURIComponent(company));
+  const { events } = await response.json();
   if (mine !== round) return;
-  const entries = timelines.flat().sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 30);
-  byId("activity").replaceChildren(...entries.map(activity));
-  byId("no-activity").hidden = entries.length > 0;
+  byId("activity").replaceChildren(...events.map(activity));
+  byId("no-activity").hidden = events.length > 0;
 }
 
-function activity(entry) {
+function activity(event) {
   const item = document.createElement("li");
   const time = document.createElement("time");
-  time.dateTime = entry.at;
-  time.textContent = moment(entry.at);
+  time.dateTime = event.detail.at;
+  time.textContent = moment(event.detail.at);
   const text = document.createElement("span");
-  const name = entry.name ? "@" + entry.name : "";
-  text.textContent = name && !entry.sentence.startsWith(name) ? name + ": " + entry.sentence : entry.sentence;
+  const account = shown.find((some) => some.id === event.detail.accountId);
+  const name = account && (account.username || account.displayName);
+  const what = event["detail-type"].replace("instagram.", "");
+  text.textContent = (name ? "@" + name : "An account") + " " + (HAPPENED[what] || "has news: " + what + ".");
   item.append(time, text);
   return item;
 }
