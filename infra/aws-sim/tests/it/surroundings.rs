@@ -95,6 +95,10 @@ impl Surroundings {
             .await
     }
 
+    pub(crate) async fn eventbridge(&self, operation: &str, input: Value) -> Answer {
+        self.call(&format!("AWSEvents.{operation}"), input).await
+    }
+
     pub(crate) async fn scheduler(&self, method: &str, path: &str, input: Value) -> Answer {
         let body = if input.is_null() {
             String::new()
