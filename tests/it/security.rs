@@ -8,12 +8,13 @@ use crate::structure::file;
 use crate::template::{TEMPLATE, text};
 
 /// The columns that the table of these rows takes.
-const COLUMNS: [&str; 5] = [
+const COLUMNS: [&str; 6] = [
     "table",
     "app's secret",
     "vault's pages",
     "queue",
     "schedules",
+    "bus",
 ];
 
 /// The first columns of a table of the page, by its heading.
@@ -68,6 +69,7 @@ fn the_page_on_security_names_what_each_function_may_touch() {
                 "secretsmanager" => "app's secret",
                 "sqs" => "queue",
                 "scheduler" | "iam" => "schedules",
+                "events" => "bus",
                 other => panic!("the page has no column for {other}"),
             };
             touched

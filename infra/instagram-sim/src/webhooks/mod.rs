@@ -1,9 +1,10 @@
 //! What Meta sends by itself: webhooks, and the signed calls when somebody removes an app or asks for deletion.
 //!
 //! Nothing is sent from here. Whoever runs the simulator takes what is due with [`InstagramSim::due_deliveries`], sends it,
-//! and says what was answered: over the network, or straight into a function. `happening` is what can happen, `outbox`
-//! how that becomes deliveries, and when one is tried again.
+//! and says what was answered: over the network, or straight into a function. `happening` is what can happen,
+//! `envelope` the body that tells it, `outbox` when a delivery is tried.
 
+mod envelope;
 mod happening;
 mod outbox;
 
