@@ -22,7 +22,7 @@ use crate::structure::file;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 fn detail(event: &BusEvent) -> Value {
-    serde_json::from_str(&event.detail).unwrap()
+    serde_json::from_str(&event.detail).expect("it is there")
 }
 
 /// The names of what was announced since this was asked last, each of which must have the documented form.
@@ -49,7 +49,11 @@ async fn waiting(journey: &Journey) -> usize {
     let table = &journey.world.cold("test").table;
     let mut waiting = 0;
     for digit in ID_DIGITS.chars() {
-        waiting += table.waiting_announcements(digit).await.unwrap().len();
+        waiting += table
+            .waiting_announcements(digit)
+            .await
+            .expect("it is there")
+            .len();
     }
     waiting
 }

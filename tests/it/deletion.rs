@@ -41,8 +41,11 @@ async fn request_deletion(journey: &Journey, user_id: &str, issued_at: Timestamp
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("content-type"), Some("application/json"));
     let answer = reply.json();
-    let code = answer["confirmation_code"].as_str().unwrap().to_owned();
-    let url = answer["url"].as_str().unwrap();
+    let code = answer["confirmation_code"]
+        .as_str()
+        .expect("it is there")
+        .to_owned();
+    let url = answer["url"].as_str().expect("it is there");
     assert!(url.starts_with("https://"), "{url}");
     assert!(url.ends_with(&format!("/data-deletion/{code}")), "{url}");
     code
@@ -54,27 +57,45 @@ async fn page(journey: &Journey, code: &str) -> Reply {
 }
 
 async fn record(journey: &Journey, id: &str) -> Option<Account> {
-    journey.world.cold("test").table.account(id).await.unwrap()
+    journey
+        .world
+        .cold("test")
+        .table
+        .account(id)
+        .await
+        .expect("it is there")
 }
 
 async fn timeline(journey: &Journey, account: &str) -> Vec<String> {
     let app = journey.world.app("test");
     let now = journey.world.now();
-    let entries = app.table.timeline(account, 50, None, now).await.unwrap();
+    let entries = app
+        .table
+        .timeline(account, 50, None, now)
+        .await
+        .expect("it is there");
     let events = entries.entries.into_iter();
     events.map(|entry| entry.event).collect()
 }
 
 async fn items(journey: &Journey) -> Vec<Item> {
     let scan = journey.world.clients.dynamodb.scan().table_name(TABLE);
-    let output = scan.consistent_read(true).send().await.unwrap();
+    let output = scan
+        .consistent_read(true)
+        .send()
+        .await
+        .expect("it is there");
     assert!(output.last_evaluated_key().is_none());
     output.items.unwrap_or_default()
 }
 
 fn assert_token_is_gone(journey: &Journey, id: &str) {
     for secret in journey.world.aws.secrets() {
-        let text = journey.world.aws.secret_value(&secret.name, None).unwrap();
+        let text = journey
+            .world
+            .aws
+            .secret_value(&secret.name, None)
+            .expect("it is there");
         assert!(!text.contains(id), "{}", secret.name);
     }
 }
@@ -266,7 +287,7 @@ fn belonging(items: &[Item], account: &Account) -> Vec<(Key, &'static str)> {
     ];
     let mut found = Vec::new();
     for item in items {
-        let key = Key::of_item(item).unwrap();
+        let key = Key::of_item(item).expect("it is there");
         let index = item.get("index1pk").and_then(|pk| pk.as_s().ok().cloned());
         let is_of_account = |text: &str| {
             ids.iter()
@@ -307,7 +328,7 @@ async fn with_marker() -> (Journey, Account) {
         .json(&json!({"displayName": MARKER, "clientId": MARKER}))
         .as_user(ANN.user, ANN.company, "editor");
     assert_eq!(journey.call(&journey.accounts, name).await.status, 200);
-    let account = record(&journey, &id).await.unwrap();
+    let account = record(&journey, &id).await.expect("it is there");
     (journey, account)
 }
 
@@ -322,7 +343,11 @@ fn expected_manifest(items: &[Item], account: &Account) -> BTreeSet<(String, Str
 
 async fn assert_erased(journey: &Journey, account: &Account, code: &str, before: &[Item]) {
     let table = &journey.world.cold("test").table;
-    let deletion = table.deletion(code).await.unwrap().unwrap();
+    let deletion = table
+        .deletion(code)
+        .await
+        .expect("it is there")
+        .expect("it is there");
     assert_eq!(deletion.state, State::Done);
     assert!(deletion.accounts.is_empty());
     let everything = journey.world.aws.everything_but_secrets().await;
@@ -337,7 +362,7 @@ async fn assert_erased(journey: &Journey, account: &Account, code: &str, before:
     }
     assert_token_is_gone(journey, &account.id);
 
-    let manifest = table.manifest(code).await.unwrap();
+    let manifest = table.manifest(code).await.expect("it is there");
     let expected = expected_manifest(before, account);
     let outside = |class: &str| class == "token" || class == "schedule";
     let (outside, records): (Vec<_>, Vec<_>) =
