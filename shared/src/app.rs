@@ -34,6 +34,8 @@ pub struct App {
     pub queue: Queue,
     /// The posts' queue.
     pub post_queue: Queue,
+    /// The events' queue.
+    pub event_queue: Queue,
     app_secrets: AppSecretsSource,
 }
 
@@ -55,7 +57,8 @@ impl App {
             ),
             schedules: Schedules::new(aws.scheduler, &config.aws),
             queue: Queue::new(aws.sqs.clone(), config.aws.queue_url.clone()),
-            post_queue: Queue::new(aws.sqs, config.aws.post_queue_url.clone()),
+            post_queue: Queue::new(aws.sqs.clone(), config.aws.post_queue_url.clone()),
+            event_queue: Queue::new(aws.sqs, config.aws.event_queue_url.clone()),
             app_secrets: AppSecretsSource::new(aws.secrets, config.aws.app_secret_id.clone()),
             table,
             config,

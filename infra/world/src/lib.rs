@@ -31,7 +31,8 @@ use crate::browser::Browser;
 use crate::delivery::{Feed, Turned, Workers};
 use crate::gateway::{HttpCall, Reply, api_gateway_event};
 use crate::resources::{
-    ACCOUNT_ID, DEAD_LETTERS, POST_DEAD_LETTERS, POST_QUEUE, QUEUE, REGION, Resources,
+    ACCOUNT_ID, DEAD_LETTERS, EVENT_DEAD_LETTERS, EVENT_QUEUE, POST_DEAD_LETTERS, POST_QUEUE,
+    QUEUE, REGION, Resources,
 };
 
 /// Where Instagram sends people back to.
@@ -329,7 +330,14 @@ impl World {
     /// work behind has forgotten something.
     pub async fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for queue in [QUEUE, DEAD_LETTERS, POST_QUEUE, POST_DEAD_LETTERS] {
+        for queue in [
+            QUEUE,
+            DEAD_LETTERS,
+            POST_QUEUE,
+            POST_DEAD_LETTERS,
+            EVENT_QUEUE,
+            EVENT_DEAD_LETTERS,
+        ] {
             for message in self.aws.messages(queue) {
                 left.push(format!("{queue}: {message}"));
             }

@@ -5,10 +5,15 @@
 mod account_filter;
 pub mod accounts;
 pub mod audit;
+mod by_time;
 pub mod claims;
 pub mod connected;
 pub mod coverage;
+pub mod engagement;
 pub mod erasure;
+pub mod event_days;
+pub mod event_pieces;
+pub mod events;
 pub mod idempotency;
 pub mod keys;
 pub mod leases;

@@ -1,0 +1,45 @@
+//! Receives what Meta tells on a function URL, handles it from a queue, and answers for it behind the API.
+
+mod receive;
+mod routes;
+mod worker;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use shared::app::App;
+use shared::lambda::{TaskError, TaskFuture};
+use shared::tasks::Task;
+
+use routes::{health, list, replay};
+
+shared::routes! {
+    list::{list_events},
+    health::{get_event_health},
+    replay::{replay_events},
+}
+
+/// The routes of the function URL, for Meta alone. They are not part of the API: no JWT is asked for, and the signature is
+/// the lock.
+pub fn routes_of_url() -> Router<Arc<App>> {
+    Router::new().route("/", get(receive::shake_hands).post(receive::receive_delivery))
+}
+
+/// All routes. What stands behind the API needs a verified JWT, which a call of the function URL cannot bring.
+pub fn all_routes() -> Router<Arc<App>> {
+    routes().merge(routes_of_url())
+}
+
+/// Does one task.
+pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
+    Box::pin(async move {
+        match task {
+            Task::HandleEvent { delivered } => worker::handle(&app, *delivered).await,
+            other => Err(TaskError::new(format!(
+                "{} is not a task of webhooks",
+                other.name()
+            ))),
+        }
+    })
+}
