@@ -29,7 +29,7 @@ use url::Url;
 
 use crate::browser::Browser;
 use crate::delivery::{Feed, Turned, Workers};
-use crate::gateway::{HttpCall, Reply, api_gateway_event};
+use crate::gateway::{HttpCall, Reply, api_gateway_event, function_url_event};
 use crate::resources::{
     ACCOUNT_ID, DEAD_LETTERS, EVENT_DEAD_LETTERS, EVENT_QUEUE, POST_DEAD_LETTERS, POST_QUEUE,
     QUEUE, REGION, Resources,
@@ -255,6 +255,15 @@ impl World {
     /// A sentence, where the function fails as a whole and API Gateway would answer 500.
     pub async fn call(&self, function: &Function, call: &HttpCall) -> Result<Reply, String> {
         let event = api_gateway_event(call, self.now());
+        gateway::invoke(function, event, self.clock.milliseconds()).await
+    }
+
+    /// Sends an HTTP call to a function's own address, through the event of a function URL.
+    ///
+    /// # Errors
+    /// As [`World::call`].
+    pub async fn call_url(&self, function: &Function, call: &HttpCall) -> Result<Reply, String> {
+        let event = function_url_event(call, self.now());
         gateway::invoke(function, event, self.clock.milliseconds()).await
     }
 

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::event::{Kind, Told, Unreadable, What, name, time};
+use super::event::{Kind, Told, Unreadable, What, long_text, name, short_text, time};
 use crate::graph::wire::Object;
+
+/// More figures than Instagram tells of a story.
+const MOST_METRICS: usize = 100;
 
 /// A comment, as a webhook tells of it. Everything but its id may be missing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,11 +70,11 @@ impl CommentEvent {
             what: What::Comment(Self {
                 id,
                 parent: value.id("parent_id"),
-                text: value.text("text"),
+                text: long_text(value, "text"),
                 from: from.id("id"),
-                username: from.text("username"),
+                username: short_text(&from, "username"),
                 media: media.id("id"),
-                media_product_type: media.text("media_product_type"),
+                media_product_type: short_text(&media, "media_product_type"),
                 ad: media.id("ad_id"),
                 original_media: media.id("original_media_id"),
             }),
@@ -99,9 +102,10 @@ impl StoryInsights {
         let media = value
             .id("media_id")
             .ok_or(Unreadable("insights_without_media"))?;
-        let names = value.names().filter(|name| *name != "media_id");
+        let names = value.names().filter(|name| *name != "media_id" && name.len() <= 100);
         let metrics: BTreeMap<String, u64> = names
             .filter_map(|name| Some((name.to_owned(), value.count(name)?)))
+            .take(MOST_METRICS)
             .collect();
         let mut identity = vec![media.clone()];
         identity.extend(metrics.iter().map(|(name, count)| format!("{name}={count}")));
@@ -131,7 +135,7 @@ impl Referral {
     pub(super) fn read(value: &Object) -> Self {
         Self {
             reference: name(value, "ref"),
-            source: value.text("source"),
+            source: short_text(value, "source"),
             ad: value.id("ad_id"),
             product: value.object("product").and_then(|product| product.id("id")),
         }

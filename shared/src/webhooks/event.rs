@@ -235,6 +235,24 @@ fn unknown(name: String, sent_at: Option<Timestamp>, text: &str) -> Told {
     }
 }
 
+/// A text of somebody's, cut where no text of Instagram's is that long: a record of DynamoDB has at most 400 KB.
+pub(super) fn long_text(object: &Object, member: &str) -> Option<String> {
+    cut(object, member, 10_000)
+}
+
+/// A word, a name or an address, cut likewise.
+pub(super) fn short_text(object: &Object, member: &str) -> Option<String> {
+    cut(object, member, 2_000)
+}
+
+fn cut(object: &Object, member: &str, most: usize) -> Option<String> {
+    let mut text = object.text(member)?;
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+    }
+    Some(text)
+}
+
 /// A time as a part of an identity.
 pub(super) fn of_time(time: Option<Timestamp>) -> String {
     time.map_or_else(String::new, |time| time.as_millisecond().to_string())

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::comments::Referral;
-use super::event::{Kind, Told, Unreadable, What, name, of_time, time};
+use super::event::{Kind, Told, Unreadable, What, long_text, name, of_time, short_text, time};
 use crate::graph::wire::Object;
 
 /// More attachments than Instagram sends in a message.
-const MOST_ATTACHMENTS: usize = 30;
+const MOST_ATTACHMENTS: usize = 20;
 
 /// An item of a conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,7 +190,7 @@ impl Parties {
         let person = if by_account { recipient } else { sender };
         Ok(Self {
             person: person.id("id").ok_or(Unreadable("without_person"))?,
-            username: person.text("username"),
+            username: short_text(&person, "username"),
             by_account,
         })
     }
@@ -213,7 +213,7 @@ fn act(item: &Object) -> Result<Option<(Kind, Act)>, Unreadable> {
     if let Some(edit) = item.object("message_edit") {
         let act = Act::Edit {
             mid: mid(&edit)?,
-            text: edit.text("text"),
+            text: long_text(&edit, "text"),
             number: edit.count("num_edit").unwrap_or(0),
         };
         return Ok(Some((Kind::MessageEdit, act)));
@@ -223,16 +223,16 @@ fn act(item: &Object) -> Result<Option<(Kind, Act)>, Unreadable> {
         let act = Act::React {
             mid: mid(&reaction)?,
             reaction: (!is_taken_back).then(|| Feeling {
-                name: reaction.text("reaction"),
-                emoji: reaction.text("emoji"),
+                name: short_text(&reaction, "reaction"),
+                emoji: short_text(&reaction, "emoji"),
             }),
         };
         return Ok(Some((Kind::Reaction, act)));
     }
     if let Some(postback) = item.object("postback") {
         let content = Content {
-            text: postback.text("title"),
-            payload: postback.text("payload"),
+            text: long_text(&postback, "title"),
+            payload: short_text(&postback, "payload"),
             ..Content::default()
         };
         let mid = mid(&postback)?;
@@ -267,7 +267,7 @@ impl Content {
         let attachments = message.objects("attachments").unwrap_or_default();
         let reply_to = message.object("reply_to").unwrap_or_default();
         Self {
-            text: message.text("text"),
+            text: long_text(message, "text"),
             attachments: attachments
                 .iter()
                 .take(MOST_ATTACHMENTS)
@@ -275,7 +275,7 @@ impl Content {
                 .collect(),
             payload: message
                 .object("quick_reply")
-                .and_then(|reply| reply.text("payload")),
+                .and_then(|reply| short_text(&reply, "payload")),
             reply_to: name(&reply_to, "mid"),
             reply_to_story: reply_to.object("story").and_then(|story| story.id("id")),
             ad: message
@@ -293,9 +293,9 @@ impl Attachment {
             .into_iter()
             .find_map(|name| payload.id(name));
         Self {
-            kind: attachment.text("type").unwrap_or_default(),
-            url: payload.text("url"),
-            title: payload.text("title"),
+            kind: short_text(attachment, "type").unwrap_or_default(),
+            url: short_text(&payload, "url"),
+            title: short_text(&payload, "title"),
             media,
         }
     }

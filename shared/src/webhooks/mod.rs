@@ -19,5 +19,3 @@ pub use envelope::Envelope;
 pub use event::{Event, Kind, Unreadable};
 pub use messaging::{Messaging, Parties};
 
-#[cfg(test)]
-mod tests;

@@ -8,8 +8,6 @@ mod comments;
 mod conversation;
 mod step;
 
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -266,3 +264,6 @@ pub(crate) async fn replay(
     }
     Ok(changes)
 }
+
+#[cfg(test)]
+mod tests;
