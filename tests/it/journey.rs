@@ -53,6 +53,8 @@ pub(crate) struct Journey {
     pub(crate) publish: Function,
     /// Refreshes tokens, and takes the accounts' queue.
     pub(crate) worker: Function,
+    /// Receives what Meta tells, lists it, and takes the events' queue.
+    pub(crate) webhooks: Function,
     answers: Mutex<Vec<String>>,
     seen: Mutex<BTreeSet<Refused>>,
 }
@@ -73,6 +75,9 @@ impl Journey {
             publish: Function::new(world.app("publish"))
                 .with_routes(publish::routes())
                 .with_tasks(publish::handle),
+            webhooks: Function::new(world.app("webhooks"))
+                .with_routes(webhooks::all_routes())
+                .with_tasks(webhooks::handle),
             worker: Function::new(world.app("refresh"))
                 .with_routes(refresh::routes())
                 .with_tasks(refresh::handle),
@@ -191,6 +196,7 @@ impl Journey {
         Workers {
             accounts: &self.worker,
             posts: Some(&self.publish),
+            events: Some(&self.webhooks),
         }
     }
 

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
-use world::resources::{ACCOUNT_ID, APP_SECRET, POST_QUEUE, QUEUE, REGION, SCHEDULE_GROUP, TABLE};
+use world::resources::{
+    ACCOUNT_ID, APP_SECRET, EVENT_QUEUE, POST_QUEUE, QUEUE, REGION, SCHEDULE_GROUP, TABLE,
+};
 
 use crate::structure;
 
@@ -203,6 +205,7 @@ fn attribute(name: &str) -> String {
     match name {
         "Table.Arn" => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{TABLE}"),
         "AccountQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{QUEUE}"),
+        "EventQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{EVENT_QUEUE}"),
         "PostQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{POST_QUEUE}"),
         "ScheduleRole.Arn" => format!("arn:aws:iam::{ACCOUNT_ID}:role/schedules"),
         "ScheduleGroup.Arn" => {

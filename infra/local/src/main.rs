@@ -42,7 +42,7 @@ async fn run(mut options: Options) -> ExitCode {
     };
     say(&format!("Start page and API   {}", stack.api_url));
     say(&format!(
-        "Webhooks             {} (not built yet: answers 501)",
+        "Webhooks             {}",
         stack.webhook_url
     ));
     match &stack.instagram_url {

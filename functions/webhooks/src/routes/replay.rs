@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
 use shared::http::cursor::{List, invalid_cursor};
-use shared::http::{EditableAccount, JsonBody, Problem, paging};
+use shared::http::{EditableAccount, JsonBody, Problem, QueryString, paging};
 use shared::table::events::EventFilter;
 use shared::telemetry;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::worker;
 
@@ -23,14 +23,22 @@ const PAGE: usize = 100;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Replay {
     /// Events that happened not before.
+    #[schema(example = "2026-11-21T00:00:00Z")]
     from: Timestamp,
     /// Events that happened before.
+    #[schema(example = "2026-11-22T00:00:00Z")]
     to: Timestamp,
     /// Only say what would change.
     #[serde(default)]
     dry_run: bool,
-    /// Where the replay goes on: `nextCursor` of its former answer, with the same times. Good for a day.
-    #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{56,2048}$")]
+}
+
+/// Where a replay goes on.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReplayQuery {
+    /// `nextCursor` of its former answer, with the same body. Good for a day.
+    #[param(value_type = String, required = false, pattern = "^[A-Za-z0-9_-]{56,2048}$")]
     cursor: Option<String>,
 }
 
@@ -60,6 +68,7 @@ pub(crate) struct Replayed {
 pub(crate) async fn replay_events(
     State(app): State<Arc<App>>,
     EditableAccount { account, .. }: EditableAccount,
+    QueryString(query): QueryString<ReplayQuery>,
     JsonBody(replay): JsonBody<Replay>,
 ) -> Result<Json<Replayed>, Problem> {
     if replay.from >= replay.to {
@@ -78,7 +87,7 @@ pub(crate) async fn replay_events(
         route: &route,
         filter: &filter_text,
     };
-    let after = paging::position(&app, &list, replay.cursor.as_deref()).await?;
+    let after = paging::position(&app, &list, query.cursor.as_deref()).await?;
     let page = app
         .table
         .events_of_account(&account.id, &filter, PAGE, after.as_deref(), app.clock.now())

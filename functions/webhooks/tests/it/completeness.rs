@@ -142,8 +142,8 @@ async fn flood(events: u64) {
 }
 
 #[tokio::test]
-async fn two_thousand_events_through_faults_are_each_kept_once() {
-    flood(2_000).await;
+async fn a_thousand_events_through_faults_are_each_kept_once() {
+    flood(1_000).await;
 }
 
 #[tokio::test]
@@ -162,11 +162,11 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
             let broken = Fault::on("dynamodb", "TransactWriteItems", denied());
             fixture.world.aws.add_fault(broken);
         }
-        for hundred in 0..3 {
-            let items: Vec<Value> = (0..100)
+        for sixty in 0..2 {
+            let items: Vec<Value> = (0..60)
                 .map(|number| {
                     let mid = format!("m-{}", number % 40);
-                    let at = 1_795_255_200_000 + hundred * 100 + number;
+                    let at = 1_795_255_200_000 + sixty * 60 + number;
                     match number % 4 {
                         0 => item(false, at, "message", json!({"mid": mid, "text": mid})),
                         1 => item(false, at, "message_edit", json!({"mid": mid, "num_edit": at, "text": at.to_string()})),
@@ -180,21 +180,21 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
         fixture.advance(SignedDuration::from_mins(20)).await;
         assert!(fixture.world.aws.messages(EVENT_QUEUE).is_empty());
         let dead = fixture.world.aws.messages(EVENT_DEAD_LETTERS);
-        assert_eq!(dead.len(), if breaks { 300 } else { 0 });
+        assert_eq!(dead.len(), if breaks { 120 } else { 0 });
         fixture.world.aws.clear_faults();
         if breaks {
             let health = fixture.get("/events/health").await;
             assert_eq!(health["stuck"], 100, "{health}");
-            let mut cursor = Value::Null;
+            let mut query = String::new();
             loop {
-                let body = json!({"from": "2026-11-21T00:00:00Z", "to": "2026-11-22T00:00:00Z", "cursor": cursor});
-                let call = HttpCall::post(&format!("/instagram/accounts/{ID}/events/replay")).json(&body);
+                let body = json!({"from": "2026-11-21T00:00:00Z", "to": "2026-11-22T00:00:00Z"});
+                let call = HttpCall::post(&format!("/instagram/accounts/{ID}/events/replay{query}")).json(&body);
                 let reply = fixture.ask(call).await;
                 assert_eq!(reply.status, 200, "{}", reply.text());
                 assert_eq!(reply.json()["failed"], 0);
-                cursor = reply.json()["nextCursor"].clone();
-                if cursor.is_null() {
-                    break;
+                match reply.json()["nextCursor"].as_str() {
+                    Some(cursor) => query = format!("?cursor={cursor}"),
+                    None => break,
                 }
             }
             assert_eq!(fixture.get("/events/health").await["stuck"], 0);
