@@ -499,8 +499,9 @@ async fn webhooks_event_tasks() {
     let instagram_id = instagram_id_of(&world, &id).await;
     let event = event.replace(INSTAGRAM_ID, &instagram_id);
     assert_eq!(send_batch(event).await, none_failed);
-    let comment = world.app("webhooks").table.comment(&id, "17870000000000001");
-    let comment = comment.await.unwrap().unwrap();
+    let table = world.app("webhooks").table.clone();
+    let comment = table.comment(&id, "17870000000000001").await;
+    let comment = comment.unwrap().unwrap();
     assert_eq!(comment.text.as_deref(), Some("Is it still warm?"));
 }
 
