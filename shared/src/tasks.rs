@@ -199,7 +199,10 @@ impl Queue {
                 return Ok(());
             }
         }
-        Err(AwsError::unreadable("SendMessageBatch", "messages were refused"))
+        Err(AwsError::unreadable(
+            "SendMessageBatch",
+            "messages were refused",
+        ))
     }
 
     /// Whether the queue answers.

@@ -96,7 +96,10 @@ fn every_crate_is_deployed_for_each_of_its_triggers() {
     assert!(api.is_disjoint(&workers), "{api:?} {workers:?}");
     let urls = with_urls();
     assert_eq!(programs_of(&urls), ["webhooks".to_owned()].into());
-    assert!(urls.is_disjoint(&api) && urls.is_disjoint(&workers), "{urls:?}");
+    assert!(
+        urls.is_disjoint(&api) && urls.is_disjoint(&workers),
+        "{urls:?}"
+    );
     assert_eq!(
         api.len() + workers.len() + urls.len(),
         functions.len(),

@@ -466,12 +466,18 @@ async fn webhooks_receive_delivery() {
     let world = World::start().await;
     let function = webhooks_function(&world);
     let event = sample("webhooks-receive-delivery");
-    assert_problem(&send(&world, &function, &event).await, 401, "invalid_signature");
+    assert_problem(
+        &send(&world, &function, &event).await,
+        401,
+        "invalid_signature",
+    );
     assert_eq!(world.leftovers().await, Vec::<String>::new());
 
     let text: Value = serde_json::from_str(&event).unwrap();
     let body = text["body"].as_str().unwrap();
-    let signed = HttpCall::post("/").body(body).signed(world::INSTAGRAM_APP_SECRET);
+    let signed = HttpCall::post("/")
+        .body(body)
+        .signed(world::INSTAGRAM_APP_SECRET);
     let (_, signature) = &signed.headers[0];
     let event = event.replace("sha256=example-signature", signature);
     let reply = send(&world, &function, &event).await;
@@ -510,7 +516,11 @@ async fn webhooks_list_events() {
     let world = World::start().await;
     let function = webhooks_function(&world);
     let event = sample("webhooks-list-events");
-    assert_problem(&send(&world, &function, &event).await, 404, "account_not_found");
+    assert_problem(
+        &send(&world, &function, &event).await,
+        404,
+        "account_not_found",
+    );
     let id = connected_account(&world).await;
     let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
     assert_eq!(reply.status, 200, "{}", reply.text());

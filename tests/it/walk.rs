@@ -463,7 +463,11 @@ impl Walk {
         let deleted = world.clients.dynamodb.delete_item();
         let lost = shared::table::keys::comment(&id, "1").into_item();
         let deleted = deleted.table_name(world::resources::TABLE);
-        deleted.set_key(Some(lost)).send().await.expect("it is there");
+        deleted
+            .set_key(Some(lost))
+            .send()
+            .await
+            .expect("it is there");
 
         let target = format!("/instagram/accounts/{id}/events");
         let first = self.get(&self.events, &format!("{target}?limit=1")).await;
@@ -478,6 +482,10 @@ impl Walk {
         };
         let none = span("2027-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
         self.ask(&self.events, none, ANN, 400).await;
+        let body = json!({"from": "2026-01-01T00:00:00Z", "to": "2030-01-01T00:00:00Z"});
+        let of_the_list = HttpCall::post(&format!("{target}/replay?cursor={cursor}"));
+        self.ask(&self.events, of_the_list.json(&body), ANN, 400)
+            .await;
         for _ in 0..2 {
             let all = span("2026-01-01T00:00:00Z", "2030-01-01T00:00:00Z");
             let reply = self.ask(&self.events, all, ANN, 200).await;

@@ -23,7 +23,10 @@ shared::routes! {
 /// The routes of the function URL, for Meta alone. They are not part of the API: no JWT is asked for, and the signature is
 /// the lock.
 pub fn routes_of_url() -> Router<Arc<App>> {
-    Router::new().route("/", get(receive::shake_hands).post(receive::receive_delivery))
+    Router::new().route(
+        "/",
+        get(receive::shake_hands).post(receive::receive_delivery),
+    )
 }
 
 /// All routes. What stands behind the API needs a verified JWT, which a call of the function URL cannot bring.

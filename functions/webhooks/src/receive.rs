@@ -136,7 +136,11 @@ fn note(app: &App, of_other_products: usize, rejected: &[Rejected<'_>]) {
     }
     if !rejected.is_empty() {
         let count = rejected.len() as f64;
-        metrics::put(metrics, &[], &[("WebhookItemsUnreadable", Unit::Count, count)]);
+        metrics::put(
+            metrics,
+            &[],
+            &[("WebhookItemsUnreadable", Unit::Count, count)],
+        );
     }
 }
 

@@ -53,7 +53,7 @@ impl Table {
                 .index_name(keys::INDEX_1)
                 .key_condition_expression("index1pk = :list AND index1sk BETWEEN :from AND :to")
                 .expression_attribute_values(":list", text(&list.partition))
-                .expression_attribute_values(":from", text(bound(list.from, "")))
+                .expression_attribute_values(":from", text(bound(list.from, " ")))
                 .expression_attribute_values(":to", text(bound(list.to, "~")))
                 .scan_index_forward(list.earliest_first)
                 .set_exclusive_start_key(start);
@@ -90,7 +90,7 @@ impl Table {
     }
 }
 
-/// An end of the time that a list shows: without one, before or after every time.
+/// An end of the time that a list shows: without one, before or after every time. DynamoDB takes no empty text for a key.
 fn bound(time: Option<Timestamp>, otherwise: &str) -> String {
     time.map_or_else(|| otherwise.to_owned(), keys::sortable)
 }

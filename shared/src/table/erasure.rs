@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
 
 use super::keys::{self, Item};
 use super::{Table, text};
+use crate::account::Account;
 use crate::aws::AwsError;
 
 /// How many items one `BatchWriteItem` takes.
@@ -17,16 +18,36 @@ const TRIES: u32 = 10;
 impl Table {
     /// Removes everything that stands beside an account's record: timeline, sync log and what comes later. The record
     /// itself stays, so that whoever is interrupted can be asked again.
-    pub async fn erase_history(&self, account: &str) -> Result<(), AwsError> {
-        let record = keys::account(account).into_item();
+    pub async fn erase_history(&self, account: &Account) -> Result<(), AwsError> {
+        let record = keys::account(&account.id).into_item();
+        self.erase(keys::account_partition(&account.id), "", &record)
+            .await?;
+        // What is too large for a record stands beside the claim, which is not history.
+        let instagram_id = &account.platform_account_id;
+        let claim = self.claim(instagram_id).await?;
+        if claim.is_some_and(|claim| claim.account != account.id) {
+            // Another account has the Instagram id meanwhile.
+            return Ok(());
+        }
+        let claim = keys::claim(instagram_id).into_item();
+        let partition = keys::instagram_partition(instagram_id);
+        self.erase(partition, keys::EVENT_PIECE, &claim).await
+    }
+
+    /// Removes what stands in a partition under sort keys that begin with `prefix`, but for one item.
+    async fn erase(&self, partition: String, prefix: &str, but: &Item) -> Result<(), AwsError> {
         let mut start = None;
+        // DynamoDB takes no empty text for a key.
+        let first = if prefix.is_empty() { " " } else { prefix };
         loop {
             let output = self
                 .client
                 .query()
                 .table_name(&self.name)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(keys::account_partition(account)))
+                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+                .expression_attribute_values(":pk", text(&partition))
+                .expression_attribute_values(":first", text(first))
+                .expression_attribute_values(":last", text(format!("{prefix}~")))
                 .projection_expression("pk, sk")
                 .consistent_read(true)
                 .limit(BATCH)
@@ -35,7 +56,7 @@ impl Table {
                 .await
                 .map_err(|error| AwsError::new("Query", &error))?;
             let found = output.items.unwrap_or_default();
-            self.delete_batch(found.into_iter().filter(|key| *key != record))
+            self.delete_batch(found.into_iter().filter(|key| key != but))
                 .await?;
             start = output.last_evaluated_key;
             if start.is_none() {

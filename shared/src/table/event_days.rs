@@ -80,7 +80,9 @@ impl Table {
         first: Date,
         last: Date,
     ) -> Result<Vec<EventDay>, AwsError> {
-        let days = first.series(jiff::ToSpan::days(1)).take_while(|day| *day <= last);
+        let days = first
+            .series(jiff::ToSpan::days(1))
+            .take_while(|day| *day <= last);
         let keys = days.map(|day| keys::event_day(account, &day.to_string()));
         self.records(keys.collect()).await
     }

@@ -103,7 +103,10 @@ impl Table {
         let mut item = to_item(keys::event(&event.account, &event.id), event)?;
         let expiry = event.delivered.received_at + LIFETIME;
         item.insert(keys::TTL.into(), number(expiry.as_second()));
-        item.insert("index1pk".into(), text(keys::events_partition(&event.account)));
+        item.insert(
+            "index1pk".into(),
+            text(keys::events_partition(&event.account)),
+        );
         let position = keys::by_creation(event.occurred_at, &event.id);
         item.insert("index1sk".into(), text(position));
         self.put_if(item, Condition::is_new()).await

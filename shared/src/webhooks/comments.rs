@@ -102,13 +102,19 @@ impl StoryInsights {
         let media = value
             .id("media_id")
             .ok_or(Unreadable("insights_without_media"))?;
-        let names = value.names().filter(|name| *name != "media_id" && name.len() <= 100);
+        let names = value
+            .names()
+            .filter(|name| *name != "media_id" && name.len() <= 100);
         let metrics: BTreeMap<String, u64> = names
             .filter_map(|name| Some((name.to_owned(), value.count(name)?)))
             .take(MOST_METRICS)
             .collect();
         let mut identity = vec![media.clone()];
-        identity.extend(metrics.iter().map(|(name, count)| format!("{name}={count}")));
+        identity.extend(
+            metrics
+                .iter()
+                .map(|(name, count)| format!("{name}={count}")),
+        );
         Ok(Told {
             kind: Kind::StoryInsights,
             at: time(value, sent_at),

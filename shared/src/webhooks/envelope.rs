@@ -96,7 +96,9 @@ impl<'a> Parts<'a> {
             Err(error) if error.is_data() => return self.reject("not_a_delivery", bytes),
             Err(_) => return self.reject("not_json", bytes),
         };
-        let entries = delivery.entry.map(|entries| serde_json::from_str::<Vec<&'a RawValue>>(entries.get()));
+        let entries = delivery
+            .entry
+            .map(|entries| serde_json::from_str::<Vec<&'a RawValue>>(entries.get()));
         let Some(Ok(entries)) = entries else {
             return self.reject("without_entries", bytes);
         };
@@ -126,7 +128,11 @@ impl<'a> Parts<'a> {
                 continue;
             };
             match serde_json::from_str::<Vec<&'a RawValue>>(list) {
-                Ok(items) => self.items.extend(items.into_iter().map(|item| head.part(envelope, item.get()))),
+                Ok(items) => self.items.extend(
+                    items
+                        .into_iter()
+                        .map(|item| head.part(envelope, item.get())),
+                ),
                 Err(_) => self.reject("items_unreadable", list.as_bytes()),
             }
         }

@@ -156,7 +156,12 @@ impl Messaging {
         } else {
             kind
         };
-        let by = if parties.by_account { "account" } else { "person" }.to_owned();
+        let by = if parties.by_account {
+            "account"
+        } else {
+            "person"
+        }
+        .to_owned();
         let person = parties.person.clone();
         let identity = match &act {
             Act::Message { mid, .. } | Act::Delete { mid } => vec![mid.clone()],
@@ -164,12 +169,23 @@ impl Messaging {
             Act::Edit { mid, number, .. } => vec![mid.clone(), number.to_string()],
             Act::React { mid, reaction } => {
                 let said = reaction.as_ref().map(|it| format!("{it:?}"));
-                vec![mid.clone(), person, by, of_time(at), said.unwrap_or_default()]
+                vec![
+                    mid.clone(),
+                    person,
+                    by,
+                    of_time(at),
+                    said.unwrap_or_default(),
+                ]
             }
             Act::Read { mid } => vec![mid.clone(), person, by, of_time(at)],
             Act::Refer(referral) => vec![person, of_time(at), format!("{referral:?}")],
             Act::HandOver { act, app } => {
-                vec![person, of_time(at), act.clone(), app.clone().unwrap_or_default()]
+                vec![
+                    person,
+                    of_time(at),
+                    act.clone(),
+                    app.clone().unwrap_or_default(),
+                ]
             }
             Act::OptIn => vec![person, of_time(at)],
         };

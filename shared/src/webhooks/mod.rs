@@ -18,4 +18,3 @@ pub use delivered::{Delivered, Item, Source};
 pub use envelope::Envelope;
 pub use event::{Event, Kind, Unreadable};
 pub use messaging::{Messaging, Parties};
-

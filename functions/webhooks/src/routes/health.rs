@@ -25,7 +25,9 @@ const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(15);
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventHealth {
     /// The same for a person.
-    #[schema(example = "In the last 7 days Instagram told of 128 events; 2 of them came again and none came late.")]
+    #[schema(
+        example = "In the last 7 days Instagram told of 128 events; 2 of them came again and none came late."
+    )]
     sentence: String,
     /// When Instagram last told of something, to the hour.
     last_event_at: Option<Timestamp>,
@@ -106,7 +108,9 @@ pub(crate) async fn get_event_health(
         .await?;
     let is_stuck = |received_at: Timestamp| now.duration_since(received_at) > STUCK_AFTER;
     let waiting = waiting.events.iter();
-    let stuck = waiting.filter(|event| is_stuck(event.delivered.received_at)).count();
+    let stuck = waiting
+        .filter(|event| is_stuck(event.delivered.received_at))
+        .count();
     Ok(Json(EventHealth {
         sentence: sentence(&days, stuck),
         last_event_at: account.last_event_at,

@@ -109,8 +109,16 @@ pub(crate) async fn list_events(
     let limit = paging::limit(query.limit.as_deref())?;
     let filter = EventFilter {
         kind: query.kind.as_deref().map(kind).transpose()?,
-        from: query.from.as_deref().map(|text| time("from", text)).transpose()?,
-        to: query.to.as_deref().map(|text| time("to", text)).transpose()?,
+        from: query
+            .from
+            .as_deref()
+            .map(|text| time("from", text))
+            .transpose()?,
+        to: query
+            .to
+            .as_deref()
+            .map(|text| time("to", text))
+            .transpose()?,
         ..EventFilter::default()
     };
     let route = format!("/instagram/accounts/{}/events", account.id);
@@ -123,7 +131,13 @@ pub(crate) async fn list_events(
     let after = paging::position(&app, &list, query.cursor.as_deref()).await?;
     let table = &app.table;
     let page = table
-        .events_of_account(&account.id, &filter, limit, after.as_deref(), app.clock.now())
+        .events_of_account(
+            &account.id,
+            &filter,
+            limit,
+            after.as_deref(),
+            app.clock.now(),
+        )
         .await?;
     Ok(Json(EventList {
         events: page.events.into_iter().map(EventView::from).collect(),

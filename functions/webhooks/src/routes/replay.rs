@@ -90,7 +90,13 @@ pub(crate) async fn replay_events(
     let after = paging::position(&app, &list, query.cursor.as_deref()).await?;
     let page = app
         .table
-        .events_of_account(&account.id, &filter, PAGE, after.as_deref(), app.clock.now())
+        .events_of_account(
+            &account.id,
+            &filter,
+            PAGE,
+            after.as_deref(),
+            app.clock.now(),
+        )
         .await?;
     let mut answer = Replayed {
         events: page.events.len(),

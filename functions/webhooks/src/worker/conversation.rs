@@ -86,7 +86,9 @@ pub(super) fn message(
                 feeling: reaction.clone(),
             };
             let newest = message.reactions.remove(by).max(Some(told));
-            message.reactions.extend(newest.map(|it| (by.to_owned(), it)));
+            message
+                .reactions
+                .extend(newest.map(|it| (by.to_owned(), it)));
         }
         _ => {}
     }

@@ -8,7 +8,6 @@ mod comments;
 mod conversation;
 mod step;
 
-
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -92,7 +91,10 @@ async fn read(
         account: account.id.clone(),
         kind,
         state: EventState::Waiting,
-        reason: event.as_ref().err().map(|Unreadable(why)| (*why).to_owned()),
+        reason: event
+            .as_ref()
+            .err()
+            .map(|Unreadable(why)| (*why).to_owned()),
         occurred_at: at.unwrap_or(delivered.received_at),
         deliveries: vec![delivered.delivery.clone()],
         delivered,
@@ -183,7 +185,9 @@ async fn apply(app: &App, account: &str, event: &Event) -> Result<Step, TaskErro
             return Ok(step);
         }
     }
-    Err(TaskError::new("records that others keep changing".to_owned()))
+    Err(TaskError::new(
+        "records that others keep changing".to_owned(),
+    ))
 }
 
 /// What would follow from an event now.

@@ -95,7 +95,10 @@ pub(crate) fn step(event: &Event, stored: &Stored) -> Step {
             if let Some(after) = conversation::message(messaging, event.at, before) {
                 effects.push(Effect::message(before, after));
             }
-            let newest = stored.thread.as_ref().and_then(|thread| thread.last_event_at);
+            let newest = stored
+                .thread
+                .as_ref()
+                .and_then(|thread| thread.last_event_at);
             Step {
                 effects,
                 out_of_order: event.at.is_some() && newest > event.at,

@@ -96,14 +96,21 @@ fn edit(at: i64, number: u64, text: &str) -> Event {
 
 fn reaction(at: i64, emoji: Option<&str>) -> Event {
     let reaction = match emoji {
-        Some(emoji) => json!({"mid": "m-1", "action": "react", "reaction": "other", "emoji": emoji}),
+        Some(emoji) => {
+            json!({"mid": "m-1", "action": "react", "reaction": "other", "emoji": emoji})
+        }
         None => json!({"mid": "m-1", "action": "unreact"}),
     };
     item(true, at, "reaction", reaction)
 }
 
 fn deletion(at: i64) -> Event {
-    item(false, at, "message", json!({"mid": "m-1", "is_deleted": true}))
+    item(
+        false,
+        at,
+        "message",
+        json!({"mid": "m-1", "is_deleted": true}),
+    )
 }
 
 fn seen(at: i64, mid: &str) -> Event {
@@ -142,7 +149,10 @@ fn e15_the_end_is_the_same_in_every_order() {
     let stored = &expected.messages["m-1"];
     assert_eq!(stored.edit.as_ref().unwrap().text.as_deref(), Some("three"));
     assert_eq!(stored.reactions["account"].feeling, None);
-    assert_eq!(expected.threads["9990001"].seen.as_ref().unwrap().mid, "m-1");
+    assert_eq!(
+        expected.threads["9990001"].seen.as_ref().unwrap().mid,
+        "m-1"
+    );
     let orders = orders(&told.iter().collect::<Vec<_>>());
     assert_eq!(orders.len(), 5040);
     for order in orders {
@@ -170,7 +180,11 @@ fn e15_what_was_taken_back_never_comes_back() {
 #[test]
 fn an_event_that_comes_again_changes_nothing() {
     let mut store = Store::default();
-    for event in [message(0, "one"), edit(10, 1, "two"), reaction(20, Some("🥐"))] {
+    for event in [
+        message(0, "one"),
+        edit(10, 1, "two"),
+        reaction(20, Some("🥐")),
+    ] {
         assert!(store.take(&event).changes() > 0);
         assert_eq!(store.take(&event).changes(), 0, "{event:?}");
     }
@@ -180,7 +194,10 @@ fn an_event_that_comes_again_changes_nothing() {
 fn what_comes_after_something_newer_is_out_of_order() {
     let mut store = Store::default();
     assert!(!store.take(&message(10, "one")).out_of_order);
-    assert!(!store.take(&message(10, "one")).out_of_order, "the same again");
+    assert!(
+        !store.take(&message(10, "one")).out_of_order,
+        "the same again"
+    );
     assert!(!store.take(&seen(20, "m-1")).out_of_order);
     assert!(store.take(&edit(15, 1, "two")).out_of_order);
 }
@@ -201,7 +218,12 @@ fn any_event() -> impl Strategy<Value = Event> {
             let reaction = json!({"mid": mid, "action": "react", "emoji": emoji});
             item(by_account, at, "reaction", reaction)
         }
-        4 => item(by_account, at, "reaction", json!({"mid": mid, "action": "unreact"})),
+        4 => item(
+            by_account,
+            at,
+            "reaction",
+            json!({"mid": mid, "action": "unreact"}),
+        ),
         _ => item(false, at, "read", json!({"mid": mid})),
     })
 }

@@ -88,16 +88,18 @@ async fn every_signature_is_verified_or_refused_as_its_case_says() {
         return;
     };
     let mut seen = 0;
-    for case in cases.iter().filter(|case| {
-        ["x_hub_signature_256", "webhook_handshake"].contains(&text(&case["kind"]))
-    }) {
+    for case in cases
+        .iter()
+        .filter(|case| ["x_hub_signature_256", "webhook_handshake"].contains(&text(&case["kind"])))
+    {
         let id = text(&case["id"]);
         let input = &case["input"];
         let secret = input["app_secret"].as_str().unwrap_or("unused");
         let verify_token = input["verify_token"].as_str().unwrap_or("unused");
         let (call, expected) = if case["kind"] == "webhook_handshake" {
             let query: String = url_query(&input["query_pairs"]);
-            let expected = u16::try_from(case["expected"]["http_status"].as_u64().unwrap()).unwrap();
+            let expected =
+                u16::try_from(case["expected"]["http_status"].as_u64().unwrap()).unwrap();
             (HttpCall::get(&format!("/?{query}")), expected)
         } else {
             let call = HttpCall::post("/")
@@ -112,7 +114,10 @@ async fn every_signature_is_verified_or_refused_as_its_case_says() {
         assert_eq!(reply.status, expected, "{id}: {}", reply.text());
         if let Some(body) = case["expected"]["body"].as_str() {
             assert_eq!(reply.text(), body, "{id}");
-            assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
+            assert_eq!(
+                reply.header("content-type"),
+                Some("text/plain; charset=utf-8")
+            );
         }
         if id == "hub-octokit-fallback-wrong" {
             // Accepted while the former secret is still taken.
@@ -182,7 +187,11 @@ fn told(case: &Value, event: &Event, envelope: &Value) -> Value {
                 Act::Delete { mid } | Act::Read { mid } => told["external_id"] = json!(mid),
                 Act::React { mid, reaction } => {
                     told["external_id"] = json!(mid);
-                    told["action"] = json!(if reaction.is_some() { "react" } else { "unreact" });
+                    told["action"] = json!(if reaction.is_some() {
+                        "react"
+                    } else {
+                        "unreact"
+                    });
                     told["emoji"] = json!(reaction.as_ref().and_then(|it| it.emoji.clone()));
                 }
                 Act::Refer(referral) => told["ref"] = json!(referral.reference),
@@ -196,7 +205,14 @@ fn told(case: &Value, event: &Event, envelope: &Value) -> Value {
 
 /// The members that a case tells and that an event of ours has nothing of: what they say follows from others.
 const NOT_TOLD: &[&str] = &[
-    "entry_id", "time", "timestamp", "is_echo", "is_self", "is_deleted", "is_unsupported", "has_referral",
+    "entry_id",
+    "time",
+    "timestamp",
+    "is_echo",
+    "is_self",
+    "is_deleted",
+    "is_unsupported",
+    "has_referral",
 ];
 
 #[tokio::test]
@@ -245,7 +261,11 @@ async fn every_delivery_is_taken_apart_as_its_case_says() {
                 {
                     continue;
                 }
-                assert_eq!(told.get(member).unwrap_or(&Value::Null), value, "{id}: {member}");
+                assert_eq!(
+                    told.get(member).unwrap_or(&Value::Null),
+                    value,
+                    "{id}: {member}"
+                );
             }
             events += 1;
         }
@@ -267,7 +287,9 @@ async fn e07_e10_no_json_makes_an_event_an_error_or_a_panic() {
         let id = text(&case["id"]);
         let body = match case["input"]["body"].as_str() {
             Some(body) => body.as_bytes().to_vec(),
-            None => STANDARD.decode(text(&case["input"]["body_base64"])).unwrap(),
+            None => STANDARD
+                .decode(text(&case["input"]["body_base64"]))
+                .unwrap(),
         };
         let reply = fixture.send(&signed(body)).await;
         assert_eq!(reply.status, 200, "{id}: {}", reply.text());
@@ -283,7 +305,9 @@ fn url_query(pairs: &Value) -> String {
         let bytes = text.bytes();
         bytes
             .map(|byte| match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' => char::from(byte).to_string(),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' => {
+                    char::from(byte).to_string()
+                }
                 _ => format!("%{byte:02X}"),
             })
             .collect()

@@ -92,7 +92,10 @@ async fn flood(events: u64) {
         }
         if random.below(5) == 0 {
             let down = Fault::on("sqs", "SendMessageBatch", denied());
-            fixture.world.aws.add_fault(down.times(2).skip(u32::try_from(random.below(5)).unwrap()));
+            fixture
+                .world
+                .aws
+                .add_fault(down.times(2).skip(u32::try_from(random.below(5)).unwrap()));
         }
         let body = json!({"object": "instagram", "entry": waiting.split_off(0)}).to_string();
         // Meta sends what was not answered with 200 again, until it is.
@@ -107,7 +110,10 @@ async fn flood(events: u64) {
                     FaultKind::AppliedThenLost
                 };
                 let skip = u32::try_from(random.below(100)).unwrap();
-                fixture.world.aws.add_fault(Fault::on("dynamodb", operation, kind).times(6).skip(skip));
+                fixture
+                    .world
+                    .aws
+                    .add_fault(Fault::on("dynamodb", operation, kind).times(6).skip(skip));
             }
         }
         fixture.work().await;
@@ -121,15 +127,26 @@ async fn flood(events: u64) {
     for (_, id) in &accounts {
         let messages = fixture.records(id, &["MESSAGE#"]).await;
         for (_, message) in &messages {
-            assert_eq!(message["content"]["text"], format!("of {id}"), "in another account");
+            assert_eq!(
+                message["content"]["text"],
+                format!("of {id}"),
+                "in another account"
+            );
         }
         let records = fixture.records(id, &["EVENT#"]).await;
         assert!(records.iter().all(|(_, event)| event["state"] != "waiting"));
-        let own_unreadable = records.iter().filter(|(_, event)| event["state"] == "unreadable").count();
+        let own_unreadable = records
+            .iter()
+            .filter(|(_, event)| event["state"] == "unreadable")
+            .count();
         assert_eq!(messages.len() + own_unreadable, records.len());
         assert_eq!(records.len() as u64, sent[id], "lost or twice");
         let days = fixture.records(id, &["EVENTDAY#"]).await;
-        let sum = |name: &str| -> u64 { days.iter().map(|(_, day)| day[name].as_u64().unwrap_or(0)).sum() };
+        let sum = |name: &str| -> u64 {
+            days.iter()
+                .map(|(_, day)| day[name].as_u64().unwrap_or(0))
+                .sum()
+        };
         assert_eq!(sum("byPush"), sent[id], "each is counted once");
         seen_duplicates += sum("duplicates");
         seen_unreadable += own_unreadable;
@@ -138,7 +155,10 @@ async fn flood(events: u64) {
     assert_eq!(kept as u64, events);
     assert_eq!(seen_unreadable, unreadable);
     // A delivery that is answered with 503 may have left some on the queue, and all of it comes again.
-    assert!(seen_duplicates >= duplicates, "{seen_duplicates} of {duplicates}");
+    assert!(
+        seen_duplicates >= duplicates,
+        "{seen_duplicates} of {duplicates}"
+    );
 }
 
 #[tokio::test]
@@ -169,8 +189,18 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
                     let at = 1_795_255_200_000 + sixty * 60 + number;
                     match number % 4 {
                         0 => item(false, at, "message", json!({"mid": mid, "text": mid})),
-                        1 => item(false, at, "message_edit", json!({"mid": mid, "num_edit": at, "text": at.to_string()})),
-                        2 => item(true, at, "reaction", json!({"mid": mid, "action": "react", "emoji": "🥐"})),
+                        1 => item(
+                            false,
+                            at,
+                            "message_edit",
+                            json!({"mid": mid, "num_edit": at, "text": at.to_string()}),
+                        ),
+                        2 => item(
+                            true,
+                            at,
+                            "reaction",
+                            json!({"mid": mid, "action": "react", "emoji": "🥐"}),
+                        ),
                         _ => item(false, at, "read", json!({"mid": mid})),
                     }
                 })
@@ -188,7 +218,9 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
             let mut query = String::new();
             loop {
                 let body = json!({"from": "2026-11-21T00:00:00Z", "to": "2026-11-22T00:00:00Z"});
-                let call = HttpCall::post(&format!("/instagram/accounts/{ID}/events/replay{query}")).json(&body);
+                let call =
+                    HttpCall::post(&format!("/instagram/accounts/{ID}/events/replay{query}"))
+                        .json(&body);
                 let reply = fixture.ask(call).await;
                 assert_eq!(reply.status, 200, "{}", reply.text());
                 assert_eq!(reply.json()["failed"], 0);

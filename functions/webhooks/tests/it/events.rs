@@ -27,7 +27,10 @@ async fn e16_e18_each_event_of_a_delivery_goes_to_its_own_account() {
         assert!(table.comment(id, own).await.unwrap().is_some());
         assert!(table.comment(id, others).await.unwrap().is_none());
         let account = table.account(id).await.unwrap().unwrap();
-        assert_eq!(account.last_event_at.unwrap().to_string(), "2026-11-21T10:00:00Z");
+        assert_eq!(
+            account.last_event_at.unwrap().to_string(),
+            "2026-11-21T10:00:00Z"
+        );
     }
     fixture.finish().await;
 }
@@ -41,18 +44,36 @@ async fn e17_e20_an_event_of_nobody_is_counted_and_dropped() {
     let account = table.account(ID).await.unwrap().unwrap();
     let mut released = Vec::new();
     for id in instagram_ids(&account) {
-        let claim = Claim { account: ID.into(), company: "acme".into(), released: true };
+        let claim = Claim {
+            account: ID.into(),
+            company: "acme".into(),
+            released: true,
+        };
         released.push(table.claim_write(id, &claim).unwrap());
     }
-    assert_eq!(table.transact(released).await.unwrap(), Transaction::Written);
+    assert_eq!(
+        table.transact(released).await.unwrap(),
+        Transaction::Written
+    );
     for id in ["0", "17849999999999999", IG] {
-        fixture.deliver(&comment(id, "1", "canary-of-nobodys-comment")).await;
+        fixture
+            .deliver(&comment(id, "1", "canary-of-nobodys-comment"))
+            .await;
     }
     fixture.work().await;
     assert_eq!(fixture.world.aws.table_counts().await, before);
     let logs = World::logs();
-    assert!(!logs.iter().any(|line| line.contains("canary-of-nobodys-comment")));
-    assert!(logs.iter().filter(|line| line.contains("unknown_account")).count() >= 3);
+    assert!(
+        !logs
+            .iter()
+            .any(|line| line.contains("canary-of-nobodys-comment"))
+    );
+    assert!(
+        logs.iter()
+            .filter(|line| line.contains("unknown_account"))
+            .count()
+            >= 3
+    );
     fixture.finish().await;
 }
 
@@ -62,8 +83,11 @@ async fn e21_the_accounts_own_messages_are_kept_as_its_own() {
     let at = 1_795_255_200_000;
     let echo = json!({"mid": "m-1", "text": "Yes.", "is_echo": true});
     let own = json!({"mid": "m-2", "text": "Note to self", "is_echo": true, "is_self": true});
-    let to_self = json!({"sender": {"id": IG}, "recipient": {"id": IG}, "timestamp": at, "message": own});
-    fixture.deliver(&messaging(IG, &[item(true, at, "message", echo), to_self])).await;
+    let to_self =
+        json!({"sender": {"id": IG}, "recipient": {"id": IG}, "timestamp": at, "message": own});
+    fixture
+        .deliver(&messaging(IG, &[item(true, at, "message", echo), to_self]))
+        .await;
     fixture.work().await;
     let table = &fixture.world.app("seed").table;
     for mid in ["m-1", "m-2"] {
@@ -89,8 +113,18 @@ async fn figures_of_a_story_are_kept_and_what_is_too_few_is_no_figure() {
     fixture.deliver(&body(1_795_255_260, 17)).await;
     fixture.deliver(&body(1_795_255_200, 9)).await;
     fixture.work().await;
-    let story = fixture.world.app("seed").table.story_metrics(ID, "18023").await.unwrap().unwrap();
-    assert_eq!(story.metrics, [("reach".to_owned(), 17), ("taps_forward".to_owned(), 12)].into());
+    let story = fixture
+        .world
+        .app("seed")
+        .table
+        .story_metrics(ID, "18023")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        story.metrics,
+        [("reach".to_owned(), 17), ("taps_forward".to_owned(), 12)].into()
+    );
     fixture.finish().await;
 }
 
@@ -100,9 +134,19 @@ async fn e22_a_time_that_lies_ahead_wins_over_nothing() {
     let now = fixture.world.now().as_millisecond();
     let far = now + 40 * 365 * 24 * 3_600_000;
     let edit = |at: i64, number: u64, text: &str| {
-        item(false, at, "message_edit", json!({"mid": "m-1", "text": text, "num_edit": number}))
+        item(
+            false,
+            at,
+            "message_edit",
+            json!({"mid": "m-1", "text": text, "num_edit": number}),
+        )
     };
-    fixture.deliver(&messaging(IG, &[edit(far, 1, "from the future"), edit(now, 2, "now")])).await;
+    fixture
+        .deliver(&messaging(
+            IG,
+            &[edit(far, 1, "from the future"), edit(now, 2, "now")],
+        ))
+        .await;
     fixture.work().await;
     let table = &fixture.world.app("seed").table;
     let message = table.message(ID, "m-1").await.unwrap().unwrap();
@@ -124,13 +168,18 @@ async fn an_event_that_only_a_poll_found_is_counted_as_such_and_one_that_came_be
         let change = comment(IG, id, "Told")["entry"][0]["changes"][0].to_string();
         found.item = shared::webhooks::Item::Text(change);
         found.delivery = format!("poll-{number}");
-        let task = Task::HandleEvent { delivered: Box::new(found.clone()) };
+        let task = Task::HandleEvent {
+            delivered: Box::new(found.clone()),
+        };
         app.event_queue.send_all([task].into_iter()).await.unwrap();
     }
     fixture.work().await;
     let health = fixture.get("/events/health").await;
     let day = &health["days"][0];
-    assert_eq!((&day["byPush"], &day["byPoll"], &day["duplicates"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(
+        (&day["byPush"], &day["byPoll"], &day["duplicates"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
     assert_eq!(
         health["sentence"],
         "In the last 7 days Instagram told of 1 event; 1 of them came again and none came late. 1 event more were only found by asking."
@@ -143,7 +192,10 @@ async fn h12_an_event_is_gone_after_thirty_days_and_its_records_stay() {
     let fixture = Fixture::start().await;
     fixture.deliver(&comment(IG, "1", "Nice")).await;
     fixture.work().await;
-    fixture.world.clock.advance(SignedDuration::from_hours(30 * 24 + 1));
+    fixture
+        .world
+        .clock
+        .advance(SignedDuration::from_hours(30 * 24 + 1));
     assert_eq!(fixture.get("/events").await["events"], json!([]));
     // E13: the same after its time is over is an event like any other, and changes nothing.
     let before = fixture.state(ID).await;

@@ -8,13 +8,43 @@ const AT: i64 = 1_795_255_200_000;
 
 fn conversation() -> Vec<serde_json::Value> {
     vec![
-        item(false, AT, "message", json!({"mid": "m-1", "text": "Is it open?"})),
-        item(false, AT + 10, "message_edit", json!({"mid": "m-1", "text": "Is it open today?", "num_edit": "1"})),
-        item(true, AT + 20, "message", json!({"mid": "m-2", "text": "Yes.", "is_echo": true})),
-        item(false, AT + 30, "reaction", json!({"mid": "m-2", "action": "react", "reaction": "love", "emoji": "❤️"})),
+        item(
+            false,
+            AT,
+            "message",
+            json!({"mid": "m-1", "text": "Is it open?"}),
+        ),
+        item(
+            false,
+            AT + 10,
+            "message_edit",
+            json!({"mid": "m-1", "text": "Is it open today?", "num_edit": "1"}),
+        ),
+        item(
+            true,
+            AT + 20,
+            "message",
+            json!({"mid": "m-2", "text": "Yes.", "is_echo": true}),
+        ),
+        item(
+            false,
+            AT + 30,
+            "reaction",
+            json!({"mid": "m-2", "action": "react", "reaction": "love", "emoji": "❤️"}),
+        ),
         item(false, AT + 40, "read", json!({"mid": "m-2"})),
-        item(false, AT + 50, "message", json!({"mid": "m-3", "text": "Oh."})),
-        item(false, AT + 60, "message", json!({"mid": "m-3", "is_deleted": true})),
+        item(
+            false,
+            AT + 50,
+            "message",
+            json!({"mid": "m-3", "text": "Oh."}),
+        ),
+        item(
+            false,
+            AT + 60,
+            "message",
+            json!({"mid": "m-3", "is_deleted": true}),
+        ),
     ]
 }
 
@@ -30,7 +60,9 @@ async fn e13_e15_deliveries_in_any_order_and_twice_end_the_same() {
             items.reverse();
         }
         for item in &items {
-            fixture.deliver(&messaging(IG, std::slice::from_ref(item))).await;
+            fixture
+                .deliver(&messaging(IG, std::slice::from_ref(item)))
+                .await;
             fixture.work().await;
         }
         // All of it once more, in one delivery.
@@ -45,7 +77,12 @@ async fn e13_e15_deliveries_in_any_order_and_twice_end_the_same() {
         assert_eq!((&day["byPush"], &day["duplicates"]), (&json!(7), &json!(7)));
         fixture.finish().await;
     }
-    assert_eq!(ends[0].len(), 4, "a conversation and three messages: {:#?}", ends[0]);
+    assert_eq!(
+        ends[0].len(),
+        4,
+        "a conversation and three messages: {:#?}",
+        ends[0]
+    );
     assert!(ends.iter().all(|end| *end == ends[0]), "{ends:#?}");
 }
 

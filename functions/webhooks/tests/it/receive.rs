@@ -20,11 +20,22 @@ async fn a_delivery_costs_one_call_for_ten_events_and_none_of_dynamodb() {
     fixture.deliver(&comment(IG, "1", "warms the secret")).await;
     for (events, expected) in [(1, 1), (10, 1), (11, 2), (100, 10)] {
         let items: Vec<_> = (0..events)
-            .map(|number| item(false, number, "message", json!({"mid": format!("m-{events}-{number}")})))
+            .map(|number| {
+                item(
+                    false,
+                    number,
+                    "message",
+                    json!({"mid": format!("m-{events}-{number}")}),
+                )
+            })
             .collect();
         fixture.world.aws.clear_calls();
         fixture.deliver(&messaging(IG, &items)).await;
-        assert_eq!(calls(&fixture), vec!["SendMessageBatch"; expected], "{events}");
+        assert_eq!(
+            calls(&fixture),
+            vec!["SendMessageBatch"; expected],
+            "{events}"
+        );
     }
     fixture.work().await;
     fixture.finish().await;
@@ -83,7 +94,11 @@ async fn e01_to_e04_nothing_is_read_written_or_logged_of_what_is_not_signed() {
     }
     assert_eq!(calls(&fixture), [""; 0]);
     let logs = World::logs();
-    assert!(!logs.iter().any(|line| line.contains("canary-of-an-unsigned-body")));
+    assert!(
+        !logs
+            .iter()
+            .any(|line| line.contains("canary-of-an-unsigned-body"))
+    );
     // The very same body, signed with the Meta app's secret.
     let call = HttpCall::post("/")
         .header("content-type", "application/json")
@@ -122,12 +137,19 @@ async fn e23_a_handshake_without_the_token_gets_nothing_back() {
         format!("?hub.mode=unsubscribe&hub.challenge=1&hub.verify_token={token}"),
         format!("?hub.mode=subscribe&hub.challenge=%3Cscript%3E&hub.verify_token={token}"),
         format!("?hub.mode=subscribe&hub.challenge=&hub.verify_token={token}"),
-        format!("?hub.mode=subscribe&hub.challenge={}&hub.verify_token={token}", "1".repeat(201)),
+        format!(
+            "?hub.mode=subscribe&hub.challenge={}&hub.verify_token={token}",
+            "1".repeat(201)
+        ),
         format!("?hub.mode=subscribe&hub.challenge=1&hub.verify_token={token}%00"),
     ] {
         let reply = fixture.send(&HttpCall::get(&format!("/{query}"))).await;
         let code = reply.json()["code"].clone();
-        assert_eq!((reply.status, code), (403, json!("webhook_not_verified")), "{query}");
+        assert_eq!(
+            (reply.status, code),
+            (403, json!("webhook_not_verified")),
+            "{query}"
+        );
     }
     let query = format!("/?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}");
     let reply = fixture.send(&HttpCall::get(&query)).await;
@@ -143,11 +165,20 @@ async fn e24_what_is_not_safe_on_the_queue_is_answered_with_503_and_comes_again(
     let down = Fault::on("sqs", "SendMessageBatch", FaultKind::ServerError);
     fixture.world.aws.add_fault(down);
     let reply = fixture.send(&delivery).await;
-    assert_eq!((reply.status, reply.json()["code"].clone()), (503, json!("service_unavailable")));
+    assert_eq!(
+        (reply.status, reply.json()["code"].clone()),
+        (503, json!("service_unavailable"))
+    );
     fixture.world.aws.clear_faults();
     assert_eq!(fixture.send(&delivery).await.status, 200);
     fixture.work().await;
-    assert_eq!(fixture.get("/events").await["events"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        fixture.get("/events").await["events"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     fixture.finish().await;
 }
 
@@ -160,7 +191,8 @@ async fn e27_without_the_apps_secret_nothing_is_taken_unchecked() {
     let cold = Fixture::of(fixture.world);
     let reply = cold.send(&delivery).await;
     assert_eq!(reply.status, 503);
-    let handshake = format!("/?hub.mode=subscribe&hub.challenge=1&hub.verify_token={WEBHOOK_VERIFY_TOKEN}");
+    let handshake =
+        format!("/?hub.mode=subscribe&hub.challenge=1&hub.verify_token={WEBHOOK_VERIFY_TOKEN}");
     assert_eq!(cold.send(&HttpCall::get(&handshake)).await.status, 503);
     assert!(cold.queued().is_empty());
     cold.world.aws.clear_faults();
@@ -172,7 +204,14 @@ async fn e27_without_the_apps_secret_nothing_is_taken_unchecked() {
 #[tokio::test]
 async fn e16_one_that_cannot_be_read_costs_none_beside_it() {
     let fixture = Fixture::start().await;
-    let good = |number: i64| item(false, number, "message", json!({"mid": format!("m-{number}"), "text": "Hi"}));
+    let good = |number: i64| {
+        item(
+            false,
+            number,
+            "message",
+            json!({"mid": format!("m-{number}"), "text": "Hi"}),
+        )
+    };
     let body = json!({"object": "instagram", "entry": [
         {"id": IG, "time": 1_795_255_200, "messaging": [good(1), 7, null, "text", {"message": {"text": "no name"}}, good(2)]},
         {"time": 1_795_255_200, "messaging": [good(3)]},
@@ -189,23 +228,56 @@ async fn e16_one_that_cannot_be_read_costs_none_beside_it() {
     let events = fixture.get("/events?limit=100").await;
     let count = |state: &str, kind: &str| {
         let events = events["events"].as_array().unwrap().iter();
-        events.filter(|event| event["state"] == state && event["kind"] == kind).count()
+        events
+            .filter(|event| event["state"] == state && event["kind"] == kind)
+            .count()
     };
     assert_eq!(count("handled", "message"), 4, "{events:#}");
     assert_eq!(count("handled", "unknown"), 1);
-    let mut reasons: Vec<_> = events["events"].as_array().unwrap().iter().filter_map(|it| it["reason"].as_str()).collect();
+    let mut reasons: Vec<_> = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it["reason"].as_str())
+        .collect();
     reasons.sort_unstable();
     assert_eq!(
         reasons,
-        ["comment_without_id", "message_without_id", "not_an_object", "not_an_object", "not_an_object", "without_value"]
+        [
+            "comment_without_id",
+            "message_without_id",
+            "not_an_object",
+            "not_an_object",
+            "not_an_object",
+            "without_value"
+        ]
     );
     let health = fixture.get("/events/health").await;
-    assert!(health["sentence"].as_str().unwrap().contains("6 events could not be understood and are kept as sent."), "{health}");
+    assert!(
+        health["sentence"]
+            .as_str()
+            .unwrap()
+            .contains("6 events could not be understood and are kept as sent."),
+        "{health}"
+    );
     // What no account can be told for is told of by its hash.
     let lines = World::logs();
-    let rejected: Vec<_> = lines.iter().filter(|line| line.contains("webhook_rejected")).collect();
-    for reason in ["entry_without_id", "entry_unreadable", "entry_without_items", "items_unreadable"] {
-        assert!(rejected.iter().any(|line| line.contains(reason) && line.contains("digest")), "{reason}");
+    let rejected: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("webhook_rejected"))
+        .collect();
+    for reason in [
+        "entry_without_id",
+        "entry_unreadable",
+        "entry_without_items",
+        "items_unreadable",
+    ] {
+        assert!(
+            rejected
+                .iter()
+                .any(|line| line.contains(reason) && line.contains("digest")),
+            "{reason}"
+        );
     }
     fixture.finish().await;
 }
@@ -217,12 +289,30 @@ async fn e08_e09_large_and_deep_deliveries_are_taken_or_refused_and_never_fail()
     let long = "\u{1f451}\"".repeat(100_000);
     fixture.deliver(&comment(IG, "1789", &long)).await;
     let mut many: Vec<_> = (0..299)
-        .map(|number| item(false, number, "message", json!({"mid": format!("m-{number}"), "text": "Hi"})))
+        .map(|number| {
+            item(
+                false,
+                number,
+                "message",
+                json!({"mid": format!("m-{number}"), "text": "Hi"}),
+            )
+        })
         .collect();
-    many.push(item(false, 1, "message", json!({"mid": "m-large", "text": "x".repeat(290_000)})));
+    many.push(item(
+        false,
+        1,
+        "message",
+        json!({"mid": "m-large", "text": "x".repeat(290_000)}),
+    ));
     fixture.deliver(&messaging(IG, &many)).await;
     fixture.work().await;
-    let comment = fixture.world.app("seed").table.comment(ID, "1789").await.unwrap();
+    let comment = fixture
+        .world
+        .app("seed")
+        .table
+        .comment(ID, "1789")
+        .await
+        .unwrap();
     // No text of Instagram's is that long, and no record either.
     assert!(long.starts_with(&comment.unwrap().text.unwrap()));
     let events = fixture.get("/events?kind=comment").await;
@@ -231,13 +321,20 @@ async fn e08_e09_large_and_deep_deliveries_are_taken_or_refused_and_never_fail()
     assert_eq!(day["byPush"], 301);
 
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    let keys: Vec<String> = (0..200_000).map(|number| format!("\"k{number}\":1")).collect();
+    let keys: Vec<String> = (0..200_000)
+        .map(|number| format!("\"k{number}\":1"))
+        .collect();
     for body in [
         deep.clone(),
         "[".repeat(100_000),
-        format!("{{\"object\":\"instagram\",\"entry\":[{{\"id\":\"{IG}\",\"changes\":[{{\"field\":\"comments\",\"value\":{deep}}}]}}]}}"),
+        format!(
+            "{{\"object\":\"instagram\",\"entry\":[{{\"id\":\"{IG}\",\"changes\":[{{\"field\":\"comments\",\"value\":{deep}}}]}}]}}"
+        ),
         format!("{{{}}}", keys.join(",")),
-        format!("{{\"object\":\"instagram\",\"entry\":{}}}", "9".repeat(100_000)),
+        format!(
+            "{{\"object\":\"instagram\",\"entry\":{}}}",
+            "9".repeat(100_000)
+        ),
     ] {
         assert_eq!(fixture.send(&signed(body)).await.status, 200);
     }
@@ -270,13 +367,26 @@ async fn the_functions_own_address_leads_to_nothing_of_the_api() {
 async fn what_the_queue_refuses_of_a_batch_is_sent_again() {
     let fixture = Fixture::start().await;
     let items: Vec<_> = (0..3)
-        .map(|number| item(false, number, "message", json!({"mid": format!("m-{number}")})))
+        .map(|number| {
+            item(
+                false,
+                number,
+                "message",
+                json!({"mid": format!("m-{number}")}),
+            )
+        })
         .collect();
     let partial = Fault::on("sqs", "SendMessageBatch", FaultKind::PartialBatch);
     fixture.world.aws.add_fault(partial.times(2));
     fixture.deliver(&messaging(IG, &items)).await;
     assert_eq!(fixture.queued().len(), 3);
     fixture.work().await;
-    assert_eq!(fixture.get("/events").await["events"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        fixture.get("/events").await["events"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
     fixture.finish().await;
 }
