@@ -18,8 +18,10 @@ use crate::account::Account;
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::post::Post;
+use crate::table::events::EventRecord;
 use crate::table::timeline::TimelineEntry;
 use crate::telemetry;
+use crate::webhooks::Kind;
 
 /// The `source` of everything that we put on the bus.
 pub const SOURCE: &str = "instagram";
@@ -56,6 +58,24 @@ pub const OF_POSTS: &[(&str, &str)] = &[
     ("canceled", "instagram.post.canceled"),
 ];
 
+/// Which kinds of events are announced, and under which name.
+pub const OF_EVENTS: &[(Kind, &str)] = &[
+    (Kind::Comment, "instagram.comment.created"),
+    (Kind::LiveComment, "instagram.live_comment.created"),
+    (Kind::Mention, "instagram.mention.created"),
+    (Kind::StoryInsights, "instagram.story.measured"),
+    (Kind::Message, "instagram.message.received"),
+    (Kind::MessageEcho, "instagram.message.sent"),
+    (Kind::MessageEdit, "instagram.message.edited"),
+    (Kind::MessageDeleted, "instagram.message.deleted"),
+    (Kind::Reaction, "instagram.message.reacted"),
+    (Kind::Postback, "instagram.conversation.button_pressed"),
+    (Kind::Referral, "instagram.conversation.referred"),
+    (Kind::Seen, "instagram.conversation.seen"),
+    (Kind::Handover, "instagram.conversation.handed_over"),
+    (Kind::Optin, "instagram.conversation.opted_in"),
+];
+
 /// What is told, as it waits in the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,15 +88,27 @@ pub struct Announcement {
     pub at: Timestamp,
     /// The account's id.
     pub account: String,
-    /// Whose it is, since the account's record may be gone when this is sent. Absent for a post, whose record does not say
-    /// it: where the account is gone by then, nothing is told of its posts any more.
+    /// Whose it is, since the account's record may be gone when this is sent. Absent for a post and an event, whose
+    /// records do not say it: where the account is gone by then, nothing is told of them any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
     /// The post that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<AnnouncedPost>,
+    /// The event that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<AnnouncedEvent>,
     /// The request or task that caused it.
     pub correlation_id: String,
+}
+
+/// What is told of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncedEvent {
+    /// Its id.
+    pub id: String,
+    /// What happened.
+    pub kind: Kind,
 }
 
 /// Whose an account is.
@@ -119,6 +151,8 @@ struct Detail<'a> {
     account_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     post: Option<&'a AnnouncedPost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a AnnouncedEvent>,
     correlation_id: &'a str,
 }
 
@@ -146,6 +180,19 @@ impl Announcement {
         })
     }
 
+    /// What an event of Instagram's announces, if anything.
+    pub fn of_event(event: &EventRecord) -> Option<Self> {
+        let (_, name) = OF_EVENTS.iter().find(|(kind, _)| *kind == event.kind)?;
+        let announced = AnnouncedEvent {
+            id: event.id.clone(),
+            kind: event.kind,
+        };
+        Some(Self {
+            event: Some(announced),
+            ..Self::named(name, &event.account, event.occurred_at)
+        })
+    }
+
     /// That an account is gone.
     pub fn of_deleted(account: &Account, at: Timestamp) -> Self {
         Self {
@@ -162,6 +209,7 @@ impl Announcement {
             account: account.to_owned(),
             owner: None,
             post: None,
+            event: None,
             correlation_id: telemetry::correlation_id(),
         }
     }
@@ -290,6 +338,7 @@ async fn send_page(app: &App, waiting: &[Announcement]) -> Result<(), AwsError> 
             client_id: owner.client_id.as_deref(),
             account_id: &announcement.account,
             post: announcement.post.as_ref(),
+            event: announcement.event.as_ref(),
             correlation_id: &announcement.correlation_id,
         };
         // Texts and numbers always have a JSON form.

@@ -35,6 +35,8 @@ pub struct App {
     pub queue: Queue,
     /// The posts' queue.
     pub post_queue: Queue,
+    /// The events' queue.
+    pub event_queue: Queue,
     /// Where announcements go.
     pub bus: Bus,
     app_secrets: AppSecretsSource,
@@ -58,7 +60,8 @@ impl App {
             ),
             schedules: Schedules::new(aws.scheduler, &config.aws),
             queue: Queue::new(aws.sqs.clone(), config.aws.queue_url.clone()),
-            post_queue: Queue::new(aws.sqs, config.aws.post_queue_url.clone()),
+            post_queue: Queue::new(aws.sqs.clone(), config.aws.post_queue_url.clone()),
+            event_queue: Queue::new(aws.sqs, config.aws.event_queue_url.clone()),
             bus: Bus::new(aws.eventbridge, config.aws.event_bus.clone()),
             app_secrets: AppSecretsSource::new(aws.secrets, config.aws.app_secret_id.clone()),
             table,

@@ -48,16 +48,17 @@ pub async fn begin_purge(app: &App, account: &Account) -> Result<Deletion, Vault
     let mut deletion = Deletion::received(code, now);
     deletion.start([account.id.clone()].into(), now);
     app.table.add_deletion(&deletion).await?;
-    let task = erase_task(&account.id, &deletion.code);
+    let task = erase_task(&account.id, &deletion.code, &account.platform_account_id);
     app.queue.send(task).await?;
     Ok(deletion)
 }
 
-/// The task that erases one account for a deletion.
-pub fn erase_task(account: &str, deletion: &str) -> Task {
+/// The task that erases one account for a deletion. The Instagram id is what the record says, which may be gone.
+pub fn erase_task(account: &str, deletion: &str, instagram_id: &str) -> Task {
     Task::EraseAccount {
         account: account.to_owned(),
         deletion: deletion.to_owned(),
+        instagram_id: instagram_id.to_owned(),
     }
 }
 
@@ -65,7 +66,12 @@ pub fn erase_task(account: &str, deletion: &str) -> Task {
 ///
 /// # Errors
 /// When AWS refuses: the task goes on from there.
-pub async fn erase_account(app: &Arc<App>, id: &str, code: &str) -> Result<(), VaultError> {
+pub async fn erase_account(
+    app: &Arc<App>,
+    id: &str,
+    code: &str,
+    instagram_id: &str,
+) -> Result<(), VaultError> {
     let deletion = app.table.deletion(code).await?;
     if !deletion.is_some_and(|deletion| deletion.accounts.contains_key(id)) {
         return Ok(());
@@ -78,11 +84,16 @@ pub async fn erase_account(app: &Arc<App>, id: &str, code: &str) -> Result<(), V
     app.table.note_announcements(id);
     let account = app.table.account(id).await?;
     let is_there = account.is_some();
+    let instagram_id = match &account {
+        Some(account) => account.platform_account_id.clone(),
+        None => instagram_id.to_owned(),
+    };
     if let Some(account) = account {
         end_connection(app, account, code, secret).await?;
     }
-    let again = erase_task(id, code);
-    let Progress::Complete { erased } = erase_belongings(app, id, code, secret).await? else {
+    let again = erase_task(id, code, &instagram_id);
+    let walk = app.table.walk_over(id, &instagram_id).await?;
+    let Progress::Complete { erased } = erase_belongings(app, id, walk, code, secret).await? else {
         return Ok(app.queue.send(again).await?);
     };
     if is_there {
@@ -142,13 +153,13 @@ async fn end_connection(
 async fn erase_belongings(
     app: &App,
     account: &str,
+    mut walk: Walk,
     code: &str,
     secret: &Secret,
 ) -> Result<Progress, VaultError> {
     let begun = app.clock.now();
-    let mut walk = Walk::default();
     let mut erased = 0;
-    while let Some(keys) = app.table.next_belongings(account, &mut walk).await? {
+    while let Some(keys) = app.table.next_belongings(&mut walk).await? {
         if app.clock.now().duration_since(begun) > MOST_TIME {
             return Ok(Progress::Interrupted);
         }

@@ -51,6 +51,12 @@ impl TaskError {
     }
 }
 
+impl std::fmt::Display for TaskError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 impl From<AwsError> for TaskError {
     fn from(error: AwsError) -> Self {
         Self(error.to_string())

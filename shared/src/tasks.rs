@@ -1,14 +1,18 @@
 //! Background work: one message on a queue makes one function do one thing for one account.
 //!
-//! The accounts' queue takes the tasks of the function refresh, the posts' queue those of the function publish. [`Task`] lists every kind, so that the compiler names every place to extend. A message that cannot be read goes to
-//! the dead-letter queue by itself, and never fails its batch.
+//! The accounts' queue takes the tasks of the function refresh, the posts' queue those of the function publish, and the
+//! events' queue those of the function webhooks. [`Task`] lists every kind, so that the compiler names every place to
+//! extend. A message that cannot be read goes to the dead-letter queue by itself, and never fails its batch.
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsError;
 use crate::telemetry;
+use crate::webhooks::Delivered;
 
 /// The form of messages; a reader refuses one that it does not know.
 const VERSION: u32 = 1;
@@ -76,6 +80,13 @@ pub enum Task {
         account: String,
         /// The deletion's confirmation code.
         deletion: String,
+        /// Instagram's id of the account, as far as its record has told it.
+        instagram_id: String,
+    },
+    /// Keep an event of Instagram's, and do what follows from it.
+    HandleEvent {
+        /// What was delivered.
+        delivered: Box<Delivered>,
     },
 }
 
@@ -88,6 +99,7 @@ impl Task {
             | Task::AdvancePost { account, .. }
             | Task::EraseAccount { account, .. } => account,
             Task::AuditCoverage { .. }
+            | Task::HandleEvent { .. }
             | Task::AuditPosts
             | Task::Deauthorize { .. }
             | Task::DeleteData { .. } => "",
@@ -105,6 +117,7 @@ impl Task {
             Task::Deauthorize { .. } => "deauthorize",
             Task::DeleteData { .. } => "deleteData",
             Task::EraseAccount { .. } => "eraseAccount",
+            Task::HandleEvent { .. } => "handleEvent",
         }
     }
 }
@@ -186,6 +199,46 @@ impl Queue {
             .map_err(|error| AwsError::new("SendMessage", &error))
     }
 
+    /// Sends tasks, ten at a time. They are on the queue when this returns, all of them or with an error some.
+    pub async fn send_all(&self, tasks: impl Iterator<Item = Task>) -> Result<(), AwsError> {
+        let batches = batches(tasks.map(|task| Message::new(task).to_body()));
+        stream::iter(batches)
+            .map(|batch| self.send_batch(batch))
+            .buffer_unordered(BATCHES_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn send_batch(&self, bodies: Vec<String>) -> Result<(), AwsError> {
+        let incomplete = |_| AwsError::unreadable("SendMessageBatch", "an incomplete request");
+        let mut entries = Vec::with_capacity(bodies.len());
+        for (number, body) in bodies.into_iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(number.to_string())
+                .message_body(body);
+            entries.push(entry.build().map_err(incomplete)?);
+        }
+        for _ in 0..BATCH_TRIES {
+            let sent = self
+                .client
+                .send_message_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(entries.clone()))
+                .send()
+                .await
+                .map_err(|error| AwsError::new("SendMessageBatch", &error))?;
+            // Each message is taken or refused for itself.
+            entries.retain(|entry| sent.failed().iter().any(|failed| failed.id() == entry.id()));
+            if entries.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(AwsError::unreadable(
+            "SendMessageBatch",
+            "messages were refused",
+        ))
+    }
+
     /// Whether the queue answers.
     pub async fn check(&self) -> Result<(), AwsError> {
         self.client
@@ -196,6 +249,34 @@ impl Queue {
             .map(|_| ())
             .map_err(|error| AwsError::new("GetQueueAttributes", &error))
     }
+}
+
+/// What SQS takes at once.
+const LARGEST_BATCH: usize = 10;
+/// SQS takes 1 MiB in a call: a message alone, or all of a batch.
+const LARGEST_CALL: usize = 1_000_000;
+/// How many batches are sent at once.
+const BATCHES_AT_ONCE: usize = 8;
+/// How often what SQS refused of a batch is sent.
+const BATCH_TRIES: u32 = 3;
+
+/// Bodies in batches that one call takes.
+fn batches(bodies: impl Iterator<Item = String>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0;
+    for body in bodies {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < LARGEST_BATCH && bytes + body.len() <= LARGEST_CALL => {
+                bytes += body.len();
+                batch.push(body);
+            }
+            _ => {
+                bytes = body.len();
+                batches.push(vec![body]);
+            }
+        }
+    }
+    batches
 }
 
 #[cfg(test)]
@@ -214,6 +295,18 @@ mod tests {
             r#"{"version":1,"correlationId":"","task":"syncAccount","account":"a-1","connectionGeneration":2}"#
         );
         assert_eq!(Message::parse(&message.to_body()), Some(message));
+    }
+
+    #[test]
+    fn a_batch_has_ten_messages_and_a_mebibyte_at_most() {
+        let lengths = |sizes: &[usize]| -> Vec<usize> {
+            let bodies = sizes.iter().map(|size| "x".repeat(*size));
+            batches(bodies).iter().map(Vec::len).collect()
+        };
+        assert_eq!(lengths(&[]), [0_usize; 0]);
+        assert_eq!(lengths(&[1; 21]), [10, 10, 1]);
+        assert_eq!(lengths(&[600_000, 400_000, 1, 999_999, 1]), [2, 2, 1]);
+        assert_eq!(lengths(&[1_048_000, 1]), [1, 1]);
     }
 
     #[test]

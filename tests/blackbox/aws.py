@@ -15,8 +15,8 @@ from moto.server import ThreadedMotoServer
 
 REGION = "us-east-1"
 # What moto's CloudFormation makes itself.
-MADE_BY_STACK = ["Table", "AccountQueue", "DeadLetters", "PostQueue", "PostDeadLetters", "EventBus",
-                 "ScheduleRole"]
+MADE_BY_STACK = ["Table", "AccountQueue", "DeadLetters", "PostQueue", "PostDeadLetters", "EventQueue", "EventDeadLetters",
+                 "EventBus", "ScheduleRole"]
 # What must be given, and what makes the most log lines to be searched for secrets.
 PARAMETERS = {"ReturnTo": "https://app.example.com", "Mode": "development", "LogLevel": "debug"}
 

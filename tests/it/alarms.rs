@@ -73,7 +73,18 @@ fn everything_that_can_go_wrong_has_an_alarm() {
             "ApproximateAgeOfOldestMessage",
             "PostQueue.QueueName",
         ),
+        of(
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            "EventDeadLetters.QueueName",
+        ),
+        of(
+            "AWS/SQS",
+            "ApproximateAgeOfOldestMessage",
+            "EventQueue.QueueName",
+        ),
         of("AWS/ApiGateway", "5xx", "Api"),
+        of("AWS/Lambda", "Url5xxCount", "WebhookReceiver"),
     ]);
     for function in deployed().keys() {
         for metric in ["Errors", "Throttles"] {
@@ -88,6 +99,7 @@ fn everything_that_can_go_wrong_has_an_alarm() {
         "AuditMended",
         "AppUsage",
         "PostsOverdue",
+        "WebhookItemsUnreadable",
     ] {
         expected.insert(of(&namespace(), metric, ""));
     }

@@ -6,7 +6,7 @@ use aws_sim::{BusEvent, Fault, FaultKind};
 use instagram_sim::{Person, signed_request};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use shared::announce::{self, ACCOUNT_DELETED, OF_ACCOUNTS, OF_POSTS, SOURCE};
+use shared::announce::{self, ACCOUNT_DELETED, OF_ACCOUNTS, OF_EVENTS, OF_POSTS, SOURCE};
 use shared::lambda::{Context, Function};
 use shared::table::keys::ID_DIGITS;
 use world::Decision;
@@ -256,6 +256,10 @@ fn the_page_lists_every_announcement_and_no_other() {
         .filter_map(|line| Some(format!("instagram.{}", line.split_once('`')?.0)))
         .collect();
     let names = OF_ACCOUNTS.iter().chain(OF_POSTS).map(|(_, name)| *name);
-    let all = names.chain([ACCOUNT_DELETED]).map(str::to_owned);
+    let events = OF_EVENTS.iter().map(|(_, name)| *name);
+    let all = names
+        .chain(events)
+        .chain([ACCOUNT_DELETED])
+        .map(str::to_owned);
     assert_eq!(listed, all.collect());
 }

@@ -226,9 +226,11 @@ const WITH_A_STORY: &[&str] = &[
     "token_unavailable",
     "wrong_account",
     "caption_not_supported",
+    "invalid_event_kind",
     "invalid_name",
     "invalid_placeholder",
     "invalid_post_state",
+    "invalid_span",
     "invalid_text",
     "invalid_time",
     "not_supported_by_platform",
@@ -270,6 +272,7 @@ impl Probe {
             "callback" => &self.journey.callback,
             "publish" => &self.journey.publish,
             "refresh" => &self.journey.worker,
+            "webhooks" => &self.journey.webhooks,
             _ => &self.journey.accounts,
         };
         let call = match role {

@@ -410,6 +410,7 @@ async fn j08_wherever_the_erasure_dies_it_goes_on_and_counts_nothing_twice() {
         let task = Task::EraseAccount {
             account: account.id.clone(),
             deletion: deletion.code.clone(),
+            instagram_id: String::new(),
         };
         let event = batch(&[Message::of_schedule(task).to_body()]);
         let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);

@@ -43,6 +43,22 @@ pub(crate) fn deployed() -> BTreeMap<String, Deployed> {
         .collect()
 }
 
+/// The deployed functions that have an address of their own, by logical id.
+fn with_urls() -> BTreeSet<String> {
+    let urls = TEMPLATE.names_of_type("AWS::Lambda::Url");
+    let targets = urls.iter().map(|url| {
+        let url = TEMPLATE.properties(url);
+        assert_eq!(
+            (&url["AuthType"], &url["InvokeMode"]),
+            (&json!("NONE"), &json!("BUFFERED"))
+        );
+        assert!(url["Cors"].is_null(), "no page calls it");
+        let target = text(&url["TargetFunctionArn"]);
+        target.strip_suffix(".Arn").expect("a function").to_owned()
+    });
+    targets.collect()
+}
+
 /// The event sources of a function.
 fn events(function: &Deployed) -> Vec<&Value> {
     let events = function.properties["Events"].as_object();
@@ -78,8 +94,14 @@ fn every_crate_is_deployed_for_each_of_its_triggers() {
     assert_eq!(programs_of(&api), crates_with(".with_routes("));
     assert_eq!(programs_of(&workers), crates_with(".with_tasks("));
     assert!(api.is_disjoint(&workers), "{api:?} {workers:?}");
+    let urls = with_urls();
+    assert_eq!(programs_of(&urls), ["webhooks".to_owned()].into());
+    assert!(
+        urls.is_disjoint(&api) && urls.is_disjoint(&workers),
+        "{urls:?}"
+    );
     assert_eq!(
-        api.len() + workers.len(),
+        api.len() + workers.len() + urls.len(),
         functions.len(),
         "one without a trigger"
     );
@@ -122,6 +144,9 @@ fn api_gateway_may_call_exactly_the_functions_behind_it() {
     let mut allowed = BTreeSet::new();
     for permission in TEMPLATE.names_of_type("AWS::Lambda::Permission") {
         let properties = TEMPLATE.properties(&permission);
+        if properties["Principal"] == "*" {
+            continue;
+        }
         assert_eq!(
             (&properties["Action"], &properties["Principal"]),
             (
@@ -134,6 +159,34 @@ fn api_gateway_may_call_exactly_the_functions_behind_it() {
         allowed.insert(text(&properties["FunctionName"]));
     }
     assert_eq!(allowed, behind_the_api());
+}
+
+/// Both are needed since October 2025. Neither lets anybody call the function in another way than at its address.
+#[test]
+fn anybody_may_call_a_function_with_an_address_of_its_own_there_and_in_no_other_way() {
+    let mut allowed = BTreeSet::new();
+    for permission in TEMPLATE.names_of_type("AWS::Lambda::Permission") {
+        let mut properties = TEMPLATE.properties(&permission);
+        if properties["Principal"] == "*" {
+            let function = text(&properties["FunctionName"].take());
+            properties["FunctionName"] = function.into();
+            allowed.insert(properties.to_string());
+        }
+    }
+    let expected = with_urls().into_iter().flat_map(|function| {
+        [
+            json!({
+                "Action": "lambda:InvokeFunctionUrl", "FunctionName": function, "Principal": "*",
+                "FunctionUrlAuthType": "NONE",
+            }),
+            json!({
+                "Action": "lambda:InvokeFunction", "FunctionName": function, "Principal": "*",
+                "InvokedViaFunctionUrl": true,
+            }),
+        ]
+    });
+    let expected: BTreeSet<String> = expected.map(|it| it.to_string()).collect();
+    assert_eq!(allowed, expected);
 }
 
 #[test]
@@ -234,20 +287,14 @@ fn the_worker_takes_the_queue_as_the_tests_do_and_no_message_comes_back_while_it
         assert_eq!(event["Type"], "SQS");
         let event = &event["Properties"];
         // A post is due at its second: its task does not wait for others of a batch.
-        let (queue, batch) = match worker.program.as_str() {
-            "publish" => ("PostQueue", 1),
-            _ => ("AccountQueue", BATCH_SIZE),
+        let (queue, name, batch) = match worker.program.as_str() {
+            "publish" => ("PostQueue", "posts", 1),
+            "webhooks" => ("EventQueue", "events", BATCH_SIZE),
+            _ => ("AccountQueue", "accounts", BATCH_SIZE),
         };
         assert_eq!(
             event["Queue"],
-            format!(
-                "arn:aws:sqs:us-east-1:000000000000:{}",
-                if queue == "PostQueue" {
-                    "posts"
-                } else {
-                    "accounts"
-                }
-            ),
+            format!("arn:aws:sqs:us-east-1:000000000000:{name}"),
             "{}",
             worker.name
         );

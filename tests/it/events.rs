@@ -13,7 +13,7 @@ use serde_json::Value;
 use shared::account::Status;
 use shared::lambda::Function;
 use shared::post::State;
-use world::gateway::{self, Reply};
+use world::gateway::{self, HttpCall, Reply};
 use world::{Decision, World};
 
 /// What stands in the samples where a world has its own.
@@ -445,6 +445,86 @@ async fn refresh_get_coverage() {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["connected"], 1);
     assert_eq!(reply.json()["scheduled"], 1);
+}
+
+fn webhooks_function(world: &World) -> Function {
+    Function::new(world.app("webhooks"))
+        .with_routes(webhooks::all_routes())
+        .with_tasks(webhooks::handle)
+}
+
+/// Instagram's id of the account of the samples.
+const INSTAGRAM_ID: &str = "17841400000000001";
+
+async fn instagram_id_of(world: &World, id: &str) -> String {
+    let account = world.app("webhooks").table.account(id).await.unwrap();
+    account.unwrap().platform_account_id
+}
+
+#[tokio::test]
+async fn webhooks_receive_delivery() {
+    let world = World::start().await;
+    let function = webhooks_function(&world);
+    let event = sample("webhooks-receive-delivery");
+    assert_problem(
+        &send(&world, &function, &event).await,
+        401,
+        "invalid_signature",
+    );
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+
+    let text: Value = serde_json::from_str(&event).unwrap();
+    let body = text["body"].as_str().unwrap();
+    let signed = HttpCall::post("/")
+        .body(body)
+        .signed(world::INSTAGRAM_APP_SECRET);
+    let (_, signature) = &signed.headers[0];
+    let event = event.replace("sha256=example-signature", signature);
+    let reply = send(&world, &function, &event).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(world.aws.messages("events").len(), 1);
+}
+
+#[tokio::test]
+async fn webhooks_event_tasks() {
+    let world = World::start().await;
+    let function = webhooks_function(&world);
+    let event = sample("webhooks-event-tasks");
+    let none_failed = r#"{"batchItemFailures":[]}"#;
+    let send_batch = async |event: String| {
+        gateway::invoke_raw(&function, &event, world.clock.milliseconds())
+            .await
+            .unwrap()
+            .get()
+            .to_owned()
+    };
+    // An event of nobody.
+    assert_eq!(send_batch(event.clone()).await, none_failed);
+
+    let id = connected_account(&world).await;
+    let instagram_id = instagram_id_of(&world, &id).await;
+    let event = event.replace(INSTAGRAM_ID, &instagram_id);
+    assert_eq!(send_batch(event).await, none_failed);
+    let table = world.app("webhooks").table.clone();
+    let comment = table.comment(&id, "17870000000000001").await;
+    let comment = comment.unwrap().unwrap();
+    assert_eq!(comment.text.as_deref(), Some("Is it still warm?"));
+}
+
+#[tokio::test]
+async fn webhooks_list_events() {
+    let world = World::start().await;
+    let function = webhooks_function(&world);
+    let event = sample("webhooks-list-events");
+    assert_problem(
+        &send(&world, &function, &event).await,
+        404,
+        "account_not_found",
+    );
+    let id = connected_account(&world).await;
+    let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["events"], serde_json::json!([]));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use shared::table::accounts::AccountFilter;
 use shared::table::claims::instagram_ids;
 use shared::table::keys;
 use world::delivery::Workers;
-use world::gateway::{self, HttpCall, Reply, function_url_event};
+use world::gateway::{HttpCall, Reply};
 pub(crate) use world::login::{Begun, account_on_page, code_on_page};
 use world::resources::{AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE, TABLE};
 use world::{Decision, World, WorldOptions, login};
@@ -53,7 +53,7 @@ pub(crate) struct Journey {
     pub(crate) publish: Function,
     /// Refreshes tokens, and takes the accounts' queue.
     pub(crate) worker: Function,
-    /// Takes Meta's calls at its function URL.
+    /// Receives what Meta tells, lists it, and takes the events' queue.
     pub(crate) webhooks: Function,
     answers: Mutex<Vec<String>>,
     seen: Mutex<BTreeSet<Refused>>,
@@ -75,10 +75,12 @@ impl Journey {
             publish: Function::new(world.app("publish"))
                 .with_routes(publish::routes())
                 .with_tasks(publish::handle),
+            webhooks: Function::new(world.app("webhooks"))
+                .with_routes(webhooks::all_routes())
+                .with_tasks(webhooks::handle),
             worker: Function::new(world.app("refresh"))
                 .with_routes(refresh::routes())
                 .with_tasks(refresh::handle),
-            webhooks: Function::new(world.app("webhooks")).with_routes(webhooks::routes_of_url()),
             world,
             answers: Mutex::default(),
             seen: Mutex::default(),
@@ -102,11 +104,8 @@ impl Journey {
 
     /// Sends a call to the webhooks' function URL.
     pub(crate) async fn call_url(&self, call: HttpCall) -> Reply {
-        let now = self.world.now();
-        let event = function_url_event(&call, now);
-        let reply = gateway::invoke(&self.webhooks, event, now.as_millisecond())
-            .await
-            .expect("the function answers");
+        let reply = self.world.call_url(&self.webhooks, &call).await;
+        let reply = reply.expect("the function answers");
         self.note(&reply);
         reply
     }
@@ -205,6 +204,7 @@ impl Journey {
         Workers {
             accounts: &self.worker,
             posts: Some(&self.publish),
+            events: Some(&self.webhooks),
         }
     }
 

@@ -100,6 +100,9 @@ const ACCOUNT_ROUTES: &[Expected] = &[
     // A draft has not failed.
     writes("POST", "/instagram/accounts/{id}/posts/{postId}/retry", 409),
     writes("DELETE", "/instagram/accounts/{id}/posts/{postId}", 200),
+    reads("/instagram/accounts/{id}/events"),
+    reads("/instagram/accounts/{id}/events/health"),
+    writes("POST", "/instagram/accounts/{id}/events/replay", 200),
     writes("POST", "/instagram/accounts/{id}/disconnect", 200),
     writes("DELETE", "/instagram/accounts/{id}", 204),
 ];
@@ -184,6 +187,9 @@ impl Api {
             call = call.json(&json!({"name": "New", "text": "New: {{what}}"}));
         } else if method == "PATCH" {
             call = call.json(&json!({"displayName": "A name"}));
+        } else if target.ends_with("/events/replay") {
+            let span = json!({"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"});
+            call = call.json(&span);
         } else if method == "POST" && target.ends_with("/bulk") {
             call = call.json(&json!({"posts": [self.draft()]}));
         } else if method == "POST" && (target.ends_with("/posts") || target.ends_with("/preflight"))

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 use world::resources::{
-    ACCOUNT_ID, APP_SECRET, EVENT_BUS, POST_QUEUE, QUEUE, REGION, SCHEDULE_GROUP, TABLE,
+    ACCOUNT_ID, APP_SECRET, EVENT_BUS, EVENT_QUEUE, POST_QUEUE, QUEUE, REGION, SCHEDULE_GROUP,
+    TABLE,
 };
 
 use crate::structure;
@@ -206,6 +207,7 @@ fn attribute(name: &str) -> String {
     match name {
         "Table.Arn" => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{TABLE}"),
         "AccountQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{QUEUE}"),
+        "EventQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{EVENT_QUEUE}"),
         "PostQueue.Arn" => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{POST_QUEUE}"),
         "EventBus.Arn" => format!("arn:aws:events:{REGION}:{ACCOUNT_ID}:event-bus/{EVENT_BUS}"),
         "ScheduleRole.Arn" => format!("arn:aws:iam::{ACCOUNT_ID}:role/schedules"),

@@ -76,6 +76,10 @@ struct Walk {
     api: Function,
     /// `PublishApi`: the routes of the crate that takes the posts' queue.
     posts: Function,
+    /// `WebhookReceiver`: the function's own address.
+    receiver: Function,
+    /// `WebhookApi`: the routes of the crate that takes the events' queue.
+    events: Function,
 }
 
 /// Goes the whole way.
@@ -86,10 +90,16 @@ async fn recorded() -> Recorded {
     journey.worker = Function::new(world.app("RefreshWorker")).with_tasks(refresh::handle);
     let posts = Function::new(world.app("PublishApi")).with_routes(publish::routes());
     journey.publish = Function::new(world.app("PublishWorker")).with_tasks(publish::handle);
+    let receiver =
+        Function::new(world.app("WebhookReceiver")).with_routes(webhooks::routes_of_url());
+    let events = Function::new(world.app("WebhookApi")).with_routes(webhooks::routes());
+    journey.webhooks = Function::new(world.app("WebhookWorker")).with_tasks(webhooks::handle);
     let walk = Walk {
         journey,
         api,
         posts,
+        receiver,
+        events,
     };
     walk.connect().await;
     walk.read().await;
@@ -98,6 +108,7 @@ async fn recorded() -> Recorded {
     walk.work().await;
     walk.audit().await;
     Box::pin(walk.publish()).await;
+    Box::pin(walk.webhooks()).await;
     walk.erase().await;
     let mut needed: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
     let mut operations = BTreeSet::new();
@@ -434,12 +445,99 @@ impl Walk {
         journey.settle().await;
         let account = journey.world.app("test").table.account(&id).await;
         let account = account.expect("the table answers").expect("an account");
-        let told = Task::Deauthorize {
-            instagram_id: account.app_scoped_id,
-            issued_at: journey.world.now(),
+        let seconds = journey.world.now().as_second();
+        let signed = instagram_sim::signed_request(
+            world::INSTAGRAM_APP_SECRET,
+            &account.app_scoped_id,
+            seconds,
+        );
+        let form = format!("signed_request={signed}");
+        let mut code = String::new();
+        for path in ["/deauthorize", "/data-deletion"] {
+            let call = HttpCall::post(path).body(form.clone());
+            let reply = journey.world.call_url(&self.receiver, &call).await;
+            let reply = reply.expect("an answer");
+            assert_eq!(reply.status, 200, "{}", reply.text());
+            if path == "/data-deletion" {
+                let answer = reply.json();
+                code = answer["confirmation_code"]
+                    .as_str()
+                    .expect("a code")
+                    .to_owned();
+            }
+        }
+        let page = HttpCall::get(&format!("/data-deletion/{code}"));
+        let page = journey.world.call_url(&self.receiver, &page).await;
+        assert_eq!(page.expect("an answer").status, 200);
+        journey.advance(HOUR).await;
+    }
+
+    /// Events: of usual size and too large for a message, one whose handling fails, lists and replays.
+    async fn webhooks(&self) {
+        let journey = &self.journey;
+        let world = &journey.world;
+        let id = self.new_account("webhooks").await;
+        journey.settle().await;
+        let record = world.app("test").table.account(&id).await;
+        let record = record.expect("the table answers").expect("an account");
+        let told = |id: &str, text: &str| {
+            json!({"object": "instagram", "entry": [{
+                "id": record.platform_account_id,
+                "time": world.now().as_second(),
+                "changes": [{"field": "comments", "value": {"id": id, "text": text}}],
+            }]})
         };
-        let sent = journey.world.app("test").queue.send(told).await;
-        sent.expect("the queue takes it");
+        let large = "x".repeat(400_000);
+        for (number, text) in [("1", "Nice"), ("2", &large), ("3", "Fails")] {
+            let call = HttpCall::post("/").json(&told(number, text));
+            let call = call.signed(world::INSTAGRAM_APP_SECRET);
+            let reply = world.call_url(&self.receiver, &call).await;
+            assert_eq!(reply.expect("an answer").status, 200);
+            if text == "Fails" {
+                let down = AwsFaultKind::Error {
+                    status: 400,
+                    code: "AccessDeniedException".to_owned(),
+                    message: "not allowed".to_owned(),
+                };
+                world
+                    .aws
+                    .add_fault(Fault::on("dynamodb", "TransactWriteItems", down));
+            }
+            world.drain(journey.workers()).await;
+        }
+        world.aws.clear_faults();
+        let deleted = world.clients.dynamodb.delete_item();
+        let lost = shared::table::keys::comment(&id, "1").into_item();
+        let deleted = deleted.table_name(world::resources::TABLE);
+        deleted
+            .set_key(Some(lost))
+            .send()
+            .await
+            .expect("it is there");
+
+        let target = format!("/instagram/accounts/{id}/events");
+        let first = self.get(&self.events, &format!("{target}?limit=1")).await;
+        let cursor = first["nextCursor"].as_str().expect("more than one event");
+        self.get(&self.events, &format!("{target}?limit=1&cursor={cursor}"))
+            .await;
+        self.get(&self.events, &format!("{target}/health")).await;
+        let span = |from: &str, to: &str| {
+            HttpCall::post(&format!("{target}/replay"))
+                .json(&json!({"from": from, "to": to}))
+                .header("idempotency-key", &format!("replay-{from}"))
+        };
+        let none = span("2027-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
+        self.ask(&self.events, none, ANN, 400).await;
+        let body = json!({"from": "2026-01-01T00:00:00Z", "to": "2030-01-01T00:00:00Z"});
+        let of_the_list = HttpCall::post(&format!("{target}/replay?cursor={cursor}"));
+        self.ask(&self.events, of_the_list.json(&body), ANN, 400)
+            .await;
+        for _ in 0..2 {
+            let all = span("2026-01-01T00:00:00Z", "2030-01-01T00:00:00Z");
+            let reply = self.ask(&self.events, all, ANN, 200).await;
+            assert_eq!(reply.json()["changed"], 1, "{}", reply.text());
+        }
+        // What failed comes again.
         journey.advance(HOUR).await;
     }
 

@@ -88,7 +88,7 @@ async fn disconnect(app: &Arc<App>, account: Account, by: &str) -> Result<Accoun
 async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Problem> {
     for _ in 0..TRIES {
         account = disconnect(app, account, by).await?;
-        app.table.erase_history(&account.id).await?;
+        app.table.erase_history(&account).await?;
         let mut records = vec![app.table.account_removal(&account)?];
         let deleted = Announcement::of_deleted(&account, app.clock.now());
         records.push(app.table.announcement_write(&deleted)?);
@@ -98,7 +98,7 @@ async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Pr
         match app.table.transact(records).await? {
             Transaction::Written => {
                 // What a task that was under way wrote meanwhile.
-                app.table.erase_history(&account.id).await?;
+                app.table.erase_history(&account).await?;
                 return Ok(());
             }
             Transaction::Refused(_) => account = read_again(app, &account.id).await?,

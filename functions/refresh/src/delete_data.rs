@@ -40,7 +40,9 @@ pub(crate) async fn delete_data(
     };
     tracing::info!(event = "data_deletion", accounts = accounts.len() as u64);
     for account in accounts.keys() {
-        app.queue.send(deletion::erase_task(account, code)).await?;
+        app.queue
+            .send(deletion::erase_task(account, code, ""))
+            .await?;
     }
     Ok(())
 }

@@ -46,9 +46,11 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
                 instagram_id,
                 issued_at,
             } => delete_data::delete_data(&app, &deletion, &instagram_id, issued_at).await,
-            Task::EraseAccount { account, deletion } => {
-                Ok(deletion::erase_account(&app, &account, &deletion).await?)
-            }
+            Task::EraseAccount {
+                account,
+                deletion,
+                instagram_id,
+            } => Ok(deletion::erase_account(&app, &account, &deletion, &instagram_id).await?),
             other => Err(TaskError::new(format!(
                 "{} is not a task of accounts",
                 other.name()

@@ -109,6 +109,8 @@ impl Emulator {
             queue_arn: deployment.variable("ACCOUNT_QUEUE_ARN").to_owned(),
             post_queue_url: deployment.variable("POST_QUEUE_URL").to_owned(),
             post_queue_arn: deployment.variable("POST_QUEUE_ARN").to_owned(),
+            event_queue_url: deployment.variable("EVENT_QUEUE_URL").to_owned(),
+            event_queue_arn: String::new(),
             dead_letters_url: deployment.dead_letters_url.clone(),
         };
         Ok(Self {

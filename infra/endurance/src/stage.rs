@@ -127,6 +127,7 @@ impl Stage {
     pub(crate) async fn turn(&self, by: SignedDuration, posts: &Function) {
         let workers = Workers {
             accounts: &self.workers[0],
+            events: None,
             posts: Some(posts),
         };
         self.world.advance(by, workers).await;

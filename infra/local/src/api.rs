@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -43,20 +44,9 @@ async fn through_gateway(inside: &Inside, request: Request) -> Response {
         return of_gateway(StatusCode::NOT_FOUND, "Not Found");
     };
     let (parts, body) = request.into_parts();
-    let mut call = HttpCall::new(parts.method.as_str(), parts.uri.path());
-    call.query = parts.uri.query().unwrap_or_default().to_owned();
+    let mut call = call_of(&parts);
     call.route_key = Some(format!("{} {}", found.route.method, found.route.path));
     call.path_parameters = found.parameters;
-    for (name, value) in &parts.headers {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        if name == header::COOKIE {
-            let cookies = value.split(';').map(str::trim).map(str::to_owned);
-            call.cookies
-                .extend(cookies.filter(|cookie| !cookie.is_empty()));
-        } else {
-            call.headers.push((name.as_str().to_owned(), value));
-        }
-    }
     if found.route.needs_jwt {
         let now = inside.now().as_second();
         let claims = bearer(&call).and_then(|token| inside.issuer.verify(token, now));
@@ -92,6 +82,23 @@ async fn through_gateway(inside: &Inside, request: Request) -> Response {
     }
 }
 
+/// A request as a call, without its body.
+pub(crate) fn call_of(parts: &Parts) -> HttpCall {
+    let mut call = HttpCall::new(parts.method.as_str(), parts.uri.path());
+    call.query = parts.uri.query().unwrap_or_default().to_owned();
+    for (name, value) in &parts.headers {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        if name == header::COOKIE {
+            let cookies = value.split(';').map(str::trim).map(str::to_owned);
+            call.cookies
+                .extend(cookies.filter(|cookie| !cookie.is_empty()));
+        } else {
+            call.headers.push((name.as_str().to_owned(), value));
+        }
+    }
+    call
+}
+
 /// The one `Authorization` header's token, with or without the word `Bearer`.
 fn bearer(call: &HttpCall) -> Option<&str> {
     let mut headers = call
@@ -109,11 +116,11 @@ fn bearer(call: &HttpCall) -> Option<&str> {
 }
 
 /// An answer of API Gateway's own.
-fn of_gateway(status: StatusCode, message: &str) -> Response {
+pub(crate) fn of_gateway(status: StatusCode, message: &str) -> Response {
     (status, axum::Json(json!({ "message": message }))).into_response()
 }
 
-fn of_function(reply: Reply) -> Response {
+pub(crate) fn of_function(reply: Reply) -> Response {
     let mut builder = Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         if !NOT_PASSED_ON.contains(&name.as_str()) {

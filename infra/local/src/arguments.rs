@@ -17,8 +17,7 @@ Usage: cargo run -p local [-- [demo] [FLAGS]]
 
 Flags (and variables):
   --api-port PORT         LOCAL_API_PORT, 3000: the API, and the start page in a browser
-  --webhook-port PORT     LOCAL_WEBHOOK_PORT, 3001: the webhooks' function URL; until its function is built, it
-                          answers every request with 501
+  --webhook-port PORT     LOCAL_WEBHOOK_PORT, 3001: the webhooks' function URL
   --instagram-port PORT   LOCAL_INSTAGRAM_PORT, 3002: the simulated Instagram
   --state DIR             LOCAL_STATE, .local: what survives a restart, and log.jsonl with the functions' log
   --fresh                 begins with nothing

@@ -41,10 +41,7 @@ async fn run(mut options: Options) -> ExitCode {
         Err(error) => return fail(&error.to_string(), 1),
     };
     say(&format!("Start page and API   {}", stack.api_url));
-    say(&format!(
-        "Webhooks             {} (not built yet: answers 501)",
-        stack.webhook_url
-    ));
+    say(&format!("Webhooks             {}", stack.webhook_url));
     match &stack.instagram_url {
         Some(url) => say(&format!("Simulated Instagram  {url}")),
         None => say("Instagram            the real one"),

@@ -20,6 +20,8 @@ pub enum FunctionName {
     Publish,
     /// Refreshes tokens, and takes the accounts' tasks from their queue.
     Refresh,
+    /// Receives what Meta tells, lists it, and handles it from its queue.
+    Webhooks,
 }
 
 /// A route of the API.
@@ -63,12 +65,13 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
 
 impl FunctionName {
     /// All functions.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Connect,
         Self::Callback,
         Self::Accounts,
         Self::Publish,
         Self::Refresh,
+        Self::Webhooks,
     ];
 
     /// The crate's name.
@@ -79,6 +82,7 @@ impl FunctionName {
             Self::Accounts => "accounts",
             Self::Publish => "publish",
             Self::Refresh => "refresh",
+            Self::Webhooks => "webhooks",
         }
     }
 
@@ -90,6 +94,7 @@ impl FunctionName {
             Self::Accounts => accounts::operations(),
             Self::Publish => publish::operations(),
             Self::Refresh => refresh::operations(),
+            Self::Webhooks => webhooks::operations(),
         }
     }
 
@@ -106,6 +111,9 @@ impl FunctionName {
             Self::Refresh => function
                 .with_routes(refresh::routes())
                 .with_tasks(refresh::handle),
+            Self::Webhooks => function
+                .with_routes(webhooks::all_routes())
+                .with_tasks(webhooks::handle),
         }
     }
 }

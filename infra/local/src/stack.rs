@@ -222,7 +222,11 @@ impl Stack {
                     .with_state(inside.clone()),
                 &stopped,
             ),
-            serve(webhook_listener, webhook_url::router(), &stopped),
+            serve(
+                webhook_listener,
+                webhook_url::router().with_state(inside.clone()),
+                &stopped,
+            ),
             tokio::spawn(work::keep_working(inside.clone(), stopped)),
         ];
         Ok(Self {

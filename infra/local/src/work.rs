@@ -57,6 +57,7 @@ fn workers(inside: &Inside) -> Workers<'_> {
     Workers {
         accounts: inside.function(FunctionName::Refresh),
         posts: Some(inside.function(FunctionName::Publish)),
+        events: Some(inside.function(FunctionName::Webhooks)),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Feed {
     pub accounts: Source,
     /// The posts' queue.
     pub posts: Source,
+    /// The events' queue.
+    pub events: Source,
 }
 
 /// One queue.
@@ -39,6 +41,8 @@ pub struct Workers<'a> {
     pub accounts: &'a Function,
     /// Takes the posts' queue.
     pub posts: Option<&'a Function>,
+    /// Takes the events' queue.
+    pub events: Option<&'a Function>,
 }
 
 impl<'a> From<&'a Function> for Workers<'a> {
@@ -46,6 +50,7 @@ impl<'a> From<&'a Function> for Workers<'a> {
         Self {
             accounts,
             posts: None,
+            events: None,
         }
     }
 }
@@ -60,7 +65,7 @@ pub struct Turned {
 }
 
 impl Feed {
-    /// Feeds from the accounts' and the posts' queue.
+    /// Feeds from all queues.
     pub fn new(aws_url: &str, resources: &Resources) -> Self {
         let source = |queue_url: &String, queue_arn: &String| Source {
             client: clients(aws_url, "POLLER").sqs,
@@ -70,6 +75,7 @@ impl Feed {
         Self {
             accounts: source(&resources.queue_url, &resources.queue_arn),
             posts: source(&resources.post_queue_url, &resources.post_queue_arn),
+            events: source(&resources.event_queue_url, &resources.event_queue_arn),
         }
     }
 
@@ -81,6 +87,9 @@ impl Feed {
         let mut delivered = self.accounts.drain(workers.accounts, clock).await?;
         if let Some(worker) = workers.posts {
             delivered += self.posts.drain(worker, clock).await?;
+        }
+        if let Some(worker) = workers.events {
+            delivered += self.events.drain(worker, clock).await?;
         }
         Ok(delivered)
     }

@@ -29,9 +29,10 @@ use url::Url;
 
 use crate::browser::Browser;
 use crate::delivery::{Feed, Turned, Workers};
-use crate::gateway::{HttpCall, Reply, api_gateway_event};
+use crate::gateway::{HttpCall, Reply, api_gateway_event, function_url_event};
 use crate::resources::{
-    ACCOUNT_ID, DEAD_LETTERS, POST_DEAD_LETTERS, POST_QUEUE, QUEUE, REGION, Resources,
+    ACCOUNT_ID, DEAD_LETTERS, EVENT_DEAD_LETTERS, EVENT_QUEUE, POST_DEAD_LETTERS, POST_QUEUE,
+    QUEUE, REGION, Resources,
 };
 
 /// Where Instagram sends people back to.
@@ -257,6 +258,15 @@ impl World {
         gateway::invoke(function, event, self.clock.milliseconds()).await
     }
 
+    /// Sends an HTTP call to a function's own address, through the event of a function URL.
+    ///
+    /// # Errors
+    /// As [`World::call`].
+    pub async fn call_url(&self, function: &Function, call: &HttpCall) -> Result<Reply, String> {
+        let event = function_url_event(call, self.now());
+        gateway::invoke(function, event, self.clock.milliseconds()).await
+    }
+
     /// A person at Instagram's consent window: opens the address that `GET /instagram/connect` gave and decides.
     /// Returns the address of the redirect back, without its fragment. State and code in it are canaries from then on.
     ///
@@ -329,7 +339,14 @@ impl World {
     /// work behind has forgotten something.
     pub async fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for queue in [QUEUE, DEAD_LETTERS, POST_QUEUE, POST_DEAD_LETTERS] {
+        for queue in [
+            QUEUE,
+            DEAD_LETTERS,
+            POST_QUEUE,
+            POST_DEAD_LETTERS,
+            EVENT_QUEUE,
+            EVENT_DEAD_LETTERS,
+        ] {
             for message in self.aws.messages(queue) {
                 left.push(format!("{queue}: {message}"));
             }

@@ -32,6 +32,10 @@ pub const DEAD_LETTERS: &str = "accounts-dead-letters";
 pub const POST_QUEUE: &str = "posts";
 /// Where messages of the posts' queue end that were received too often.
 pub const POST_DEAD_LETTERS: &str = "posts-dead-letters";
+/// The events' queue.
+pub const EVENT_QUEUE: &str = "events";
+/// Where messages of the events' queue end that were received too often.
+pub const EVENT_DEAD_LETTERS: &str = "events-dead-letters";
 /// The bus that takes the announcements.
 pub const EVENT_BUS: &str = "instagram";
 /// All schedules.
@@ -63,6 +67,10 @@ pub struct Resources {
     pub post_queue_url: String,
     /// ARN of the posts' queue.
     pub post_queue_arn: String,
+    /// Address of the events' queue.
+    pub event_queue_url: String,
+    /// ARN of the events' queue.
+    pub event_queue_arn: String,
     /// Address of the dead letters.
     pub dead_letters_url: String,
 }
@@ -103,6 +111,7 @@ pub fn clients(url: &str, access_key_id: &str) -> Aws {
         queue_arn: String::new(),
         post_queue_url: String::new(),
         post_queue_arn: String::new(),
+        event_queue_url: String::new(),
         event_bus: EVENT_BUS.into(),
         schedule_group: SCHEDULE_GROUP.into(),
         schedule_role_arn: String::new(),
@@ -123,11 +132,15 @@ pub async fn provision(aws: &Aws, app_secret: &str) -> Result<Resources, Provisi
         make_queue_with_dead_letters(&aws.sqs, QUEUE, DEAD_LETTERS).await?;
     let (post_queue_url, post_queue_arn, _) =
         make_queue_with_dead_letters(&aws.sqs, POST_QUEUE, POST_DEAD_LETTERS).await?;
+    let (event_queue_url, event_queue_arn, _) =
+        make_queue_with_dead_letters(&aws.sqs, EVENT_QUEUE, EVENT_DEAD_LETTERS).await?;
     Ok(Resources {
         queue_url,
         queue_arn,
         post_queue_url,
         post_queue_arn,
+        event_queue_url,
+        event_queue_arn,
         dead_letters_url,
     })
 }
@@ -243,6 +256,7 @@ impl Resources {
             ("ACCOUNT_QUEUE_ARN", &self.queue_arn),
             ("POST_QUEUE_URL", &self.post_queue_url),
             ("POST_QUEUE_ARN", &self.post_queue_arn),
+            ("EVENT_QUEUE_URL", &self.event_queue_url),
             ("EVENT_BUS", EVENT_BUS),
             ("SCHEDULE_GROUP", SCHEDULE_GROUP),
             ("SCHEDULE_ROLE_ARN", &role),

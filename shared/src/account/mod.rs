@@ -242,6 +242,9 @@ pub struct Account {
     /// When its profile was read last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sync_at: Option<Timestamp>,
+    /// When Instagram last told of something that happened, to the hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event_at: Option<Timestamp>,
     /// Why the last sync failed; absent after one that worked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
@@ -334,6 +337,7 @@ impl Account {
             token_suspect_since: None,
             deauthorized_at: None,
             last_sync_at: None,
+            last_event_at: None,
             error: None,
             rate: Rate::default(),
             publishing_paused: None,

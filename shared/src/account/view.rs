@@ -88,6 +88,9 @@ pub struct AccountView {
     /// When its profile was read last.
     #[schema(example = "2026-11-21T09:14:18.206Z")]
     pub last_sync_at: Option<Timestamp>,
+    /// When Instagram last told of a comment, a message or anything else that happened, to the hour.
+    #[schema(example = "2026-11-21T10:14:18Z")]
+    pub last_event_at: Option<Timestamp>,
     /// Why the last sync failed.
     pub error: Option<Failure>,
     /// Instagram's rate limits.
@@ -139,6 +142,7 @@ impl AccountView {
             last_token_refresh_error: account.last_token_refresh_error,
             deauthorized_at: account.deauthorized_at,
             last_sync_at: account.last_sync_at,
+            last_event_at: account.last_event_at,
             error: account.error,
             rate: account.rate,
             webhook_fields: account.webhook_fields,

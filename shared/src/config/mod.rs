@@ -94,6 +94,8 @@ pub struct AwsConfig {
     pub post_queue_url: String,
     /// The same queue, as the target of the posts' schedules.
     pub post_queue_arn: String,
+    /// The events' queue.
+    pub event_queue_url: String,
     /// The bus that takes the announcements.
     pub event_bus: String,
     /// The group of all schedules.
@@ -457,6 +459,7 @@ impl Reader<'_> {
             queue_arn: self.text("ACCOUNT_QUEUE_ARN"),
             post_queue_url: self.text("POST_QUEUE_URL"),
             post_queue_arn: self.text("POST_QUEUE_ARN"),
+            event_queue_url: self.text("EVENT_QUEUE_URL"),
             event_bus: self.text("EVENT_BUS"),
             schedule_group: self.text("SCHEDULE_GROUP"),
             schedule_role_arn: self.text("SCHEDULE_ROLE_ARN"),
@@ -514,6 +517,10 @@ mod tests {
                 "https://sqs.us-east-1.amazonaws.com/000000000000/posts",
             ),
             ("POST_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:posts"),
+            (
+                "EVENT_QUEUE_URL",
+                "https://sqs.us-east-1.amazonaws.com/000000000000/events",
+            ),
             ("EVENT_BUS", "instagram"),
             ("SCHEDULE_GROUP", "instagram"),
             (

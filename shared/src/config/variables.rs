@@ -119,6 +119,11 @@ pub const VARIABLES: &[Variable] = &[
         "ARN of the same queue, as the target of the posts' schedules",
     ),
     variable(
+        "EVENT_QUEUE_URL",
+        None,
+        "Address of the queue that takes Instagram's events",
+    ),
+    variable(
         "PUBLISH_PREPARE_HOURS",
         Some("3"),
         "How long before its time a post is prepared that was planned more than 12 hours ahead, hours; 1 to 20",

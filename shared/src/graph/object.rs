@@ -19,6 +19,12 @@ const LONGEST_TOKEN: usize = 4096;
 #[derive(Default)]
 pub struct Object(HashMap<String, Box<RawValue>>);
 
+impl FromIterator<(String, Box<RawValue>)> for Object {
+    fn from_iter<T: IntoIterator<Item = (String, Box<RawValue>)>>(members: T) -> Self {
+        Self(members.into_iter().collect())
+    }
+}
+
 impl Object {
     /// The object in this text, if it is one.
     pub fn parse(text: &str) -> Option<Self> {

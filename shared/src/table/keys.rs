@@ -12,6 +12,13 @@
 //! | post | `ACCOUNT#id` | `POST#postId` | `POSTS#accountId`, `publishAt or createdAt#postId` | `DUE#number`, `wakeAt#accountId#postId` |
 //! | entry of a post's timeline | `ACCOUNT#id` | `OFPOST#postId#time#suffix` | | |
 //! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
+//! | event | `ACCOUNT#id` | `EVENT#eventId` | `EVENTS#accountId`, `occurredAt#eventId` | |
+//! | events of a day | `ACCOUNT#id` | `EVENTDAY#day` | | |
+//! | piece of a large event | `IG#instagramId` | `PIECE#sha256(text)#number` | | |
+//! | comment | `ACCOUNT#id` | `COMMENT#commentId` | | |
+//! | conversation | `ACCOUNT#id` | `THREAD#personId` | | |
+//! | message | `ACCOUNT#id` | `MESSAGE#sha256(mid)` | | |
+//! | figures of a story | `ACCOUNT#id` | `STORY#mediaId` | | |
 //! | caption template | `TEMPLATES#sha256(company)` | `TEMPLATE#id` | | |
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | `ANSWERS#accountId`, `time` | |
 //! | announcement that waits | `ANNOUNCEMENTS#digit` | `time#id` | | |
@@ -36,7 +43,7 @@ use crate::digest::sha256_hex;
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// Name of the first index: accounts of a company, newest first; posts of an account, by their time.
+/// Name of the first index: accounts of a company, newest first; posts of an account and its events, by their time.
 pub const INDEX_1: &str = "index1";
 /// Name of the second index: connected accounts, by the first digit of their id, soonest expiry first; posts with a next
 /// step, soonest first.
@@ -55,6 +62,7 @@ pub const INDEX_1_ATTRIBUTES: &[&str] = &[
     "reasonCode",
     "platformAccountId",
     "state",
+    "kind",
 ];
 /// Attributes of the base item that the second index carries, for the audits.
 pub const INDEX_2_ATTRIBUTES: &[&str] = &[
@@ -125,7 +133,12 @@ pub fn lease(id: &str) -> Key {
 
 /// The claim on an Instagram id (professional account id or app-scoped id): who holds it.
 pub fn claim(instagram_id: &str) -> Key {
-    Key::new(format!("IG#{instagram_id}"), "CLAIM")
+    Key::new(instagram_partition(instagram_id), "CLAIM")
+}
+
+/// The partition with what belongs to an Instagram id.
+pub fn instagram_partition(instagram_id: &str) -> String {
+    format!("IG#{instagram_id}")
 }
 
 /// That an account once held the Instagram id which another one holds now: its history is still about that person.
@@ -147,6 +160,13 @@ const CLASSES: &[(&str, &str)] = &[
     ("POST#", "post"),
     ("OFPOST#", "post_timeline"),
     ("MEDIAOF#", "media"),
+    ("EVENT#", "event"),
+    (EVENT_PIECE, "event"),
+    (EVENT_DAY, "event_day"),
+    ("COMMENT#", "comment"),
+    ("THREAD#", "thread"),
+    ("MESSAGE#", "message"),
+    ("STORY#", "metric"),
     ("KEY", "answer"),
 ];
 
@@ -250,6 +270,57 @@ pub fn posts_partition(account: &str) -> String {
     format!("POSTS#{account}")
 }
 
+/// An event.
+pub fn event(account: &str, id: &str) -> Key {
+    Key::new(account_partition(account), format!("EVENT#{id}"))
+}
+
+/// Partition of the first index with an account's events.
+pub fn events_partition(account: &str) -> String {
+    format!("EVENTS#{account}")
+}
+
+/// What an account's events of a day come to; `day` is a date.
+pub fn event_day(account: &str, day: &str) -> Key {
+    Key::new(account_partition(account), format!("{EVENT_DAY}{day}"))
+}
+
+/// What the sort key of every day of events begins with.
+pub const EVENT_DAY: &str = "EVENTDAY#";
+
+/// A piece of an event that is too large for a record. Whoever receives it does not know the account, so it stands beside
+/// the claim on the Instagram id.
+pub fn event_piece(instagram_id: &str, digest: &str, number: usize) -> Key {
+    Key::new(
+        instagram_partition(instagram_id),
+        format!("{EVENT_PIECE}{digest}#{number:04}"),
+    )
+}
+
+/// What the sort key of every piece of an event begins with.
+pub const EVENT_PIECE: &str = "PIECE#";
+
+/// A comment on the account's media, by Instagram's id.
+pub fn comment(account: &str, id: &str) -> Key {
+    Key::new(account_partition(account), format!("COMMENT#{id}"))
+}
+
+/// The account's conversation with a person, by Instagram's id of the person.
+pub fn thread(account: &str, person: &str) -> Key {
+    Key::new(account_partition(account), format!("THREAD#{person}"))
+}
+
+/// A message, by Meta's name of it, which may be longer than a key.
+pub fn message(account: &str, mid: &str) -> Key {
+    let digest = sha256_hex(mid.as_bytes());
+    Key::new(account_partition(account), format!("MESSAGE#{digest}"))
+}
+
+/// The figures of a story, by Instagram's id of it.
+pub fn story(account: &str, media: &str) -> Key {
+    Key::new(account_partition(account), format!("STORY#{media}"))
+}
+
 /// Over so many partitions of the second index posts are dealt that have a next step: DynamoDB writes a thousand times a
 /// second to each.
 pub const DUE_PARTITIONS: u32 = 4;
@@ -322,7 +393,7 @@ pub fn company_partition(company: &str) -> String {
     format!("COMPANY#{company}")
 }
 
-/// Sort key of an account or a post in the first index.
+/// Sort key of an account, a post or an event in the first index.
 pub fn by_creation(created_at: Timestamp, id: &str) -> String {
     format!("{}#{id}", sortable(created_at))
 }

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use jiff::Timestamp;
 
 use super::accounts::string;
+use super::by_time::ByTime;
 use super::keys::{self, Item};
 use super::timeline::{Entries, TimelineEntry, lasting};
 use super::{Condition, Table, Transaction, number, text, to_item};
@@ -113,49 +114,20 @@ impl Table {
         limit: usize,
         after: Option<String>,
     ) -> Result<PostPage, AwsError> {
-        let mut found: Vec<(String, String)> = Vec::new();
-        let mut start = after.as_deref().and_then(|after| start_key(account, after));
-        // One more than asked for tells whether there is a next page.
-        while found.len() <= limit {
-            let mut query = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name(keys::INDEX_1)
-                .key_condition_expression("index1pk = :posts AND index1sk BETWEEN :from AND :to")
-                .expression_attribute_values(":posts", text(keys::posts_partition(account)))
-                .expression_attribute_values(":from", text(bound(filter.from, "")))
-                .expression_attribute_values(":to", text(bound(filter.to, "~")))
-                .scan_index_forward(false)
-                .set_exclusive_start_key(start);
-            if let Some(state) = filter.state {
-                query = query
-                    .filter_expression("#state = :state")
-                    .expression_attribute_names("#state", "state")
-                    .expression_attribute_values(":state", text(state.as_str()));
-            }
-            let output = query
-                .send()
-                .await
-                .map_err(|error| AwsError::new("Query", &error))?;
-            let items = output.items.unwrap_or_default();
-            found.extend(
-                items
-                    .iter()
-                    .filter_map(|item| Some((string(item, "id")?, string(item, "index1sk")?))),
-            );
-            start = output.last_evaluated_key;
-            if start.is_none() {
-                break;
-            }
-        }
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| more);
-        let next = next.map(|(_, position)| position.clone());
-        let wanted = found.iter().map(|(id, _)| keys::post(account, id));
-        let posts = self.records(wanted.collect()).await?;
-        Ok(PostPage { posts, next })
+        let state = filter.state.map(|state| ("state", state.as_str()));
+        let list = ByTime {
+            partition: keys::posts_partition(account),
+            key_of: &|id| keys::post(account, id),
+            from: filter.from,
+            to: filter.to,
+            equal: state.as_slice(),
+            earliest_first: false,
+        };
+        let found = self.by_time(&list, limit, after.as_deref()).await?;
+        Ok(PostPage {
+            posts: self.records(found.keys).await?,
+            next: found.next,
+        })
     }
 
     /// Up to `most` posts of one of [`keys::DUE_PARTITIONS`] whose next step was due before `before`, longest due first.
@@ -218,20 +190,6 @@ impl Table {
         }
         Ok(items)
     }
-}
-
-/// An end of the time that a list shows: without one, before or after every time.
-fn bound(time: Option<Timestamp>, otherwise: &str) -> String {
-    time.map_or_else(|| otherwise.to_owned(), keys::sortable)
-}
-
-/// The whole key of a position in the first index; `None` for one that cannot be one.
-fn start_key(account: &str, position: &str) -> Option<Item> {
-    let (_, id) = position.split_once('#')?;
-    let mut key = keys::post(account, id).into_item();
-    key.insert("index1pk".into(), text(keys::posts_partition(account)));
-    key.insert("index1sk".into(), text(position));
-    Some(key)
 }
 
 /// A post with its key and what the indexes need.

@@ -275,6 +275,13 @@ async fn delete_account_leaves_nothing_of_it() {
     let account = fixture.connect("shop").await;
     add_sync_log(&fixture, &account, 60).await;
     add_sync_log(&fixture, &neighbour, 1).await;
+    // An event that is too large for a record stands beside the claim.
+    let (table, now) = (&fixture.world.app("seed").table, fixture.now());
+    let large = "x".repeat(400_000);
+    let stored = table.store_item(&account.platform_account_id, &large, now);
+    let stored = stored.await.unwrap();
+    let of_neighbour = table.store_item(&neighbour.platform_account_id, &large, now);
+    let of_neighbour = of_neighbour.await.unwrap();
     fixture
         .world
         .aws
@@ -283,6 +290,10 @@ async fn delete_account_leaves_nothing_of_it() {
     let reply = fixture.send(delete(&account)).await;
     assert_eq!((reply.status, reply.text().as_str()), (204, ""));
     assert_is_gone(&fixture, &account).await;
+    let text = table.text_of_item(&account.platform_account_id, &stored);
+    assert_eq!(text.await.unwrap(), None);
+    let text = table.text_of_item(&neighbour.platform_account_id, &of_neighbour);
+    assert_eq!(text.await.unwrap(), Some(large));
     assert!(fixture.world.instagram.subscriptions_of("shop").is_empty());
     assert_problem(
         &fixture.send(delete(&account)).await,

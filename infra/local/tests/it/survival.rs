@@ -14,12 +14,12 @@ async fn everything_answers_on_free_ports() {
         .open(&stack.webhook_url)
         .await
         .unwrap();
-    assert_eq!(webhook.status, 501);
+    assert_eq!(webhook.status, 403);
     assert_eq!(
         webhook.header("content-type"),
         Some("application/problem+json")
     );
-    assert_eq!(webhook.json()["code"], "webhooks_not_built");
+    assert_eq!(webhook.json()["code"], "webhook_not_verified");
     stack.stop().await;
 }
 

@@ -1,0 +1,208 @@
+//! Events: each kept once, by what it is, and found by account and time.
+
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::by_time::ByTime;
+use super::event_days::Counted;
+use super::keys;
+use super::{Condition, Table, Transaction, number, text, to_item};
+use crate::announce::Announcement;
+use crate::aws::AwsError;
+use crate::webhooks::{Delivered, Kind};
+
+/// How long events are kept: as long as anybody wants to replay them.
+pub const LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How far an event has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EventState {
+    /// Kept, and what follows from it is not done yet.
+    Waiting,
+    /// All that follows from it is done.
+    Handled,
+    /// Kept as it was sent, since it could not be understood.
+    Unreadable,
+}
+
+impl EventState {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Handled => "handled",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// An event, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventRecord {
+    /// By what it is.
+    pub id: String,
+    /// The account.
+    pub account: String,
+    /// What happened.
+    pub kind: Kind,
+    /// How far it has come.
+    pub state: EventState,
+    /// Why it could not be understood: a stable word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it happened, as far as Meta says; else when it was received.
+    pub occurred_at: Timestamp,
+    /// How it came, with the item itself.
+    pub delivered: Delivered,
+    /// The deliveries that brought it.
+    pub deliveries: Vec<String>,
+    /// What was done for it: the ledger. What reaches others is not done again when an event is replayed.
+    #[serde(default)]
+    pub effects: Vec<String>,
+    /// Whether something newer of the same conversation was handled before.
+    #[serde(default)]
+    pub out_of_order: bool,
+    /// When what follows from it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handled_at: Option<Timestamp>,
+}
+
+/// Which events of an account a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// Only those that have come so far.
+    pub state: Option<EventState>,
+    /// Only those whose time is not before.
+    pub from: Option<Timestamp>,
+    /// Only those whose time is before.
+    pub to: Option<Timestamp>,
+    /// The earliest first.
+    pub earliest_first: bool,
+}
+
+/// A page of events.
+pub struct EventPage {
+    /// The events, in the list's order.
+    pub events: Vec<EventRecord>,
+    /// Position after the last one; absent at the end.
+    pub next: Option<String>,
+}
+
+impl Table {
+    /// An event's record.
+    pub async fn event(&self, account: &str, id: &str) -> Result<Option<EventRecord>, AwsError> {
+        self.get_record(keys::event(account, id)).await
+    }
+
+    /// Keeps an event that is not known yet. `false`: it is.
+    pub async fn add_event(&self, event: &EventRecord) -> Result<bool, AwsError> {
+        let mut item = to_item(keys::event(&event.account, &event.id), event)?;
+        let expiry = event.delivered.received_at + LIFETIME;
+        item.insert(keys::TTL.into(), number(expiry.as_second()));
+        item.insert(
+            "index1pk".into(),
+            text(keys::events_partition(&event.account)),
+        );
+        let position = keys::by_creation(event.occurred_at, &event.id);
+        item.insert("index1sk".into(), text(position));
+        self.put_if(item, Condition::is_new()).await
+    }
+
+    /// Notes how far an event has come that stood at `from`, and counts it on its day: both or neither. `false`: another
+    /// worker has.
+    pub async fn settle_event(
+        &self,
+        event: &EventRecord,
+        from: EventState,
+        counted: &Counted,
+    ) -> Result<bool, AwsError> {
+        let effects = event.effects.iter().map(text).collect();
+        let handled_at = event.handled_at.map(keys::sortable).unwrap_or_default();
+        let update = Update::builder()
+            .update_expression(
+                "SET #state = :state, effects = :effects, outOfOrder = :order, handledAt = :at",
+            )
+            .condition_expression("#state = :from")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":state", text(event.state.as_str()))
+            .expression_attribute_values(":from", text(from.as_str()))
+            .expression_attribute_values(":effects", AttributeValue::L(effects))
+            .expression_attribute_values(":order", AttributeValue::Bool(event.out_of_order))
+            .expression_attribute_values(":at", text(handled_at));
+        let is_new = from == EventState::Waiting && event.state == EventState::Handled;
+        let announcement = Announcement::of_event(event).filter(|_| is_new);
+        self.transact_on_event(event, update, counted, announcement)
+            .await
+    }
+
+    /// Notes that another delivery brought an event, and counts it on its day: both or neither. `false`: this delivery is
+    /// known.
+    pub async fn note_duplicate(
+        &self,
+        event: &EventRecord,
+        delivery: &str,
+        counted: &Counted,
+    ) -> Result<bool, AwsError> {
+        let update = Update::builder()
+            .update_expression("SET deliveries = list_append(deliveries, :deliveries)")
+            .condition_expression("attribute_exists(pk) AND NOT contains(deliveries, :delivery)")
+            .expression_attribute_values(":delivery", text(delivery))
+            .expression_attribute_values(":deliveries", AttributeValue::L(vec![text(delivery)]));
+        self.transact_on_event(event, update, counted, None).await
+    }
+
+    async fn transact_on_event(
+        &self,
+        event: &EventRecord,
+        update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
+        counted: &Counted,
+        announcement: Option<Announcement>,
+    ) -> Result<bool, AwsError> {
+        let update = update
+            .table_name(&self.name)
+            .set_key(Some(keys::event(&event.account, &event.id).into_item()))
+            .build()
+            .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
+        let mut items = vec![
+            TransactWriteItem::builder().update(update).build(),
+            self.counting(&event.account, event.occurred_at, counted)?,
+        ];
+        if let Some(announcement) = announcement {
+            items.push(self.announcement_write(&announcement)?);
+        }
+        Ok(self.transact(items).await? == Transaction::Written)
+    }
+
+    /// A page of an account's events by their time, after the position `after`. What is older than [`LIFETIME`] counts as
+    /// dropped.
+    pub async fn events_of_account(
+        &self,
+        account: &str,
+        filter: &EventFilter,
+        limit: usize,
+        after: Option<&str>,
+        now: Timestamp,
+    ) -> Result<EventPage, AwsError> {
+        let kind = filter.kind.map(|kind| ("kind", kind.as_str()));
+        let state = filter.state.map(|state| ("state", state.as_str()));
+        let equal: Vec<_> = kind.into_iter().chain(state).collect();
+        let list = ByTime {
+            partition: keys::events_partition(account),
+            key_of: &|id| keys::event(account, id),
+            from: Some(filter.from.unwrap_or(Timestamp::MIN).max(now - LIFETIME)),
+            to: filter.to,
+            equal: &equal,
+            earliest_first: filter.earliest_first,
+        };
+        let found = self.by_time(&list, limit, after).await?;
+        Ok(EventPage {
+            events: self.records(found.keys).await?,
+            next: found.next,
+        })
+    }
+}

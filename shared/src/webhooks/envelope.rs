@@ -1,0 +1,192 @@
+//! Taking a delivery apart: into items, without a copy of its bytes.
+//!
+//! Three forms are in use and all are taken: `changes[]`, `messaging[]` and `standby[]` in an entry, and `field` with `value`
+//! directly in it; also a list around the whole, as Meta's own samples print it. What is not understood is reported, and
+//! costs nothing of what stands beside it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::moment;
+use crate::graph::wire::Object;
+
+/// The form in which an item came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Envelope {
+    /// One of `changes[]`.
+    Changes,
+    /// The entry itself.
+    Flat,
+    /// One of `messaging[]`.
+    Messaging,
+    /// One of `standby[]`: another app leads the conversation.
+    Standby,
+}
+
+/// One thing that a delivery tells.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// The entry's `id`: Instagram's id of the account.
+    pub instagram_id: String,
+    /// The entry's `time`: when Meta sent it.
+    pub sent_at: Option<Timestamp>,
+    /// In which form it came.
+    pub envelope: Envelope,
+    /// The item as it was sent.
+    pub text: &'a str,
+}
+
+/// What of a delivery cannot be read: why, and which bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected<'a> {
+    /// A stable word.
+    pub reason: &'static str,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// A delivery, taken apart.
+#[derive(Debug, Default)]
+pub struct Parts<'a> {
+    /// What it tells, in its order.
+    pub items: Vec<Part<'a>>,
+    /// How many entries tell of another product than Instagram.
+    pub of_other_products: usize,
+    /// What cannot be read.
+    pub rejected: Vec<Rejected<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Delivery<'a> {
+    #[serde(borrow, default)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    entry: Option<&'a RawValue>,
+}
+
+/// Takes a delivery apart. Never fails: what cannot be read is among the rejected.
+pub fn split(body: &[u8]) -> Parts<'_> {
+    let mut parts = Parts::default();
+    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if start == Some(&b'[') {
+        match serde_json::from_slice::<Vec<&RawValue>>(body) {
+            Ok(deliveries) => {
+                for delivery in deliveries {
+                    parts.take(delivery.get().as_bytes());
+                }
+            }
+            Err(_) => parts.reject("not_json", body),
+        }
+    } else {
+        parts.take(body);
+    }
+    parts
+}
+
+impl<'a> Parts<'a> {
+    fn reject(&mut self, reason: &'static str, bytes: &'a [u8]) {
+        self.rejected.push(Rejected { reason, bytes });
+    }
+
+    fn take(&mut self, bytes: &'a [u8]) {
+        let delivery: Delivery<'a> = match serde_json::from_slice(bytes) {
+            Ok(delivery) => delivery,
+            Err(error) if error.is_data() => return self.reject("not_a_delivery", bytes),
+            Err(_) => return self.reject("not_json", bytes),
+        };
+        let entries = delivery
+            .entry
+            .map(|entries| serde_json::from_str::<Vec<&'a RawValue>>(entries.get()));
+        let Some(Ok(entries)) = entries else {
+            return self.reject("without_entries", bytes);
+        };
+        if delivery.object.map(RawValue::get) != Some("\"instagram\"") {
+            self.of_other_products += entries.len();
+            return;
+        }
+        for entry in entries {
+            self.take_entry(entry.get());
+        }
+    }
+
+    fn take_entry(&mut self, text: &'a str) {
+        let Ok(entry) = serde_json::from_str::<Entry<'a>>(text) else {
+            return self.reject("entry_unreadable", text.as_bytes());
+        };
+        let Some(head) = entry.head() else {
+            return self.reject("entry_without_id", text.as_bytes());
+        };
+        let before = self.items.len() + self.rejected.len();
+        for (list, envelope) in [
+            (entry.changes, Envelope::Changes),
+            (entry.messaging, Envelope::Messaging),
+            (entry.standby, Envelope::Standby),
+        ] {
+            let Some(list) = list.map(RawValue::get).filter(|list| *list != "null") else {
+                continue;
+            };
+            match serde_json::from_str::<Vec<&'a RawValue>>(list) {
+                Ok(items) => self.items.extend(
+                    items
+                        .into_iter()
+                        .map(|item| head.part(envelope, item.get())),
+                ),
+                Err(_) => self.reject("items_unreadable", list.as_bytes()),
+            }
+        }
+        if entry.field.is_some() {
+            self.items.push(head.part(Envelope::Flat, text));
+        }
+        if self.items.len() + self.rejected.len() == before {
+            self.reject("entry_without_items", text.as_bytes());
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    changes: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    messaging: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    standby: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    field: Option<&'a RawValue>,
+}
+
+/// What all items of an entry share.
+struct Head {
+    instagram_id: String,
+    sent_at: Option<Timestamp>,
+}
+
+impl Entry<'_> {
+    fn head(&self) -> Option<Head> {
+        let object: Object = [("id", self.id), ("time", self.time)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
+        Some(Head {
+            instagram_id: object.id("id")?,
+            sent_at: moment::read(&object, "time"),
+        })
+    }
+}
+
+impl Head {
+    fn part<'a>(&self, envelope: Envelope, text: &'a str) -> Part<'a> {
+        Part {
+            instagram_id: self.instagram_id.clone(),
+            sent_at: self.sent_at,
+            envelope,
+            text,
+        }
+    }
+}
