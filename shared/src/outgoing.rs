@@ -133,6 +133,7 @@ mod tests {
             post_queue_url: String::new(),
             post_queue_arn: String::new(),
             event_bus: String::new(),
+            event_queue_url: String::new(),
             schedule_group: String::new(),
             schedule_role_arn: String::new(),
         })

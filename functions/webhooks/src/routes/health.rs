@@ -180,7 +180,7 @@ mod tests {
             "In the last 7 days Instagram told of no event."
         );
         assert_eq!(
-            sentence(&[day.clone()], 0),
+            sentence(std::slice::from_ref(&day), 0),
             "In the last 7 days Instagram told of 127 events; 2 of them came again and none came late."
         );
         let other = EventDay {
