@@ -53,7 +53,9 @@ pub(crate) struct Journey {
     pub(crate) publish: Function,
     /// Refreshes tokens, and takes the accounts' queue.
     pub(crate) worker: Function,
-    /// Receives what Meta tells, lists it, and takes the events' queue.
+    /// Receives what Meta tells.
+    pub(crate) receiver: Function,
+    /// Lists what Meta told, and takes the events' queue.
     pub(crate) webhooks: Function,
     answers: Mutex<Vec<String>>,
     seen: Mutex<BTreeSet<Refused>>,
@@ -75,8 +77,9 @@ impl Journey {
             publish: Function::new(world.app("publish"))
                 .with_routes(publish::routes())
                 .with_tasks(publish::handle),
+            receiver: Function::new(world.app("webhooks")).with_routes(webhooks::routes_of_url()),
             webhooks: Function::new(world.app("webhooks"))
-                .with_routes(webhooks::all_routes())
+                .with_routes(webhooks::routes())
                 .with_tasks(webhooks::handle),
             worker: Function::new(world.app("refresh"))
                 .with_routes(refresh::routes())
@@ -104,7 +107,7 @@ impl Journey {
 
     /// Sends a call to the webhooks' function URL.
     pub(crate) async fn call_url(&self, call: HttpCall) -> Reply {
-        let reply = self.world.call_url(&self.webhooks, &call).await;
+        let reply = self.world.call_url(&self.receiver, &call).await;
         let reply = reply.expect("the function answers");
         self.note(&reply);
         reply
@@ -205,6 +208,7 @@ impl Journey {
             accounts: &self.worker,
             posts: Some(&self.publish),
             events: Some(&self.webhooks),
+            receiver: Some(&self.receiver),
         }
     }
 

@@ -33,3 +33,4 @@ mod template;
 mod vault;
 mod verdicts;
 mod walk;
+mod webhooks;

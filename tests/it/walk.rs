@@ -76,8 +76,6 @@ struct Walk {
     api: Function,
     /// `PublishApi`: the routes of the crate that takes the posts' queue.
     posts: Function,
-    /// `WebhookReceiver`: the function's own address.
-    receiver: Function,
     /// `WebhookApi`: the routes of the crate that takes the events' queue.
     events: Function,
 }
@@ -90,7 +88,7 @@ async fn recorded() -> Recorded {
     journey.worker = Function::new(world.app("RefreshWorker")).with_tasks(refresh::handle);
     let posts = Function::new(world.app("PublishApi")).with_routes(publish::routes());
     journey.publish = Function::new(world.app("PublishWorker")).with_tasks(publish::handle);
-    let receiver =
+    journey.receiver =
         Function::new(world.app("WebhookReceiver")).with_routes(webhooks::routes_of_url());
     let events = Function::new(world.app("WebhookApi")).with_routes(webhooks::routes());
     journey.webhooks = Function::new(world.app("WebhookWorker")).with_tasks(webhooks::handle);
@@ -98,7 +96,6 @@ async fn recorded() -> Recorded {
         journey,
         api,
         posts,
-        receiver,
         events,
     };
     walk.connect().await;
@@ -455,7 +452,7 @@ impl Walk {
         let mut code = String::new();
         for path in ["/deauthorize", "/data-deletion"] {
             let call = HttpCall::post(path).body(form.clone());
-            let reply = journey.world.call_url(&self.receiver, &call).await;
+            let reply = journey.world.call_url(&journey.receiver, &call).await;
             let reply = reply.expect("an answer");
             assert_eq!(reply.status, 200, "{}", reply.text());
             if path == "/data-deletion" {
@@ -467,7 +464,7 @@ impl Walk {
             }
         }
         let page = HttpCall::get(&format!("/data-deletion/{code}"));
-        let page = journey.world.call_url(&self.receiver, &page).await;
+        let page = journey.world.call_url(&journey.receiver, &page).await;
         assert_eq!(page.expect("an answer").status, 200);
         journey.advance(HOUR).await;
     }
@@ -491,7 +488,7 @@ impl Walk {
         for (number, text) in [("1", "Nice"), ("2", &large), ("3", "Fails")] {
             let call = HttpCall::post("/").json(&told(number, text));
             let call = call.signed(world::INSTAGRAM_APP_SECRET);
-            let reply = world.call_url(&self.receiver, &call).await;
+            let reply = world.call_url(&journey.receiver, &call).await;
             assert_eq!(reply.expect("an answer").status, 200);
             if text == "Fails" {
                 let down = AwsFaultKind::Error {

@@ -128,6 +128,7 @@ impl Stage {
         let workers = Workers {
             accounts: &self.workers[0],
             events: None,
+            receiver: None,
             posts: Some(posts),
         };
         self.world.advance(by, workers).await;

@@ -2,7 +2,7 @@
 
 use instagram_sim::{InstagramSim, WebhookAddresses};
 use world::browser::Browser;
-use world::gateway::HttpCall;
+use world::delivery::call_of;
 
 use crate::stack::Inside;
 
@@ -40,9 +40,7 @@ async fn send(
     delivery: &instagram_sim::Delivery,
 ) -> Option<world::gateway::Reply> {
     let url = url::Url::parse(&delivery.url).ok()?;
-    let mut call = HttpCall::new(delivery.method, url.path()).body(delivery.body.to_vec());
-    call.query = url.query().unwrap_or_default().to_owned();
-    call.headers.clone_from(&delivery.headers);
+    let call = call_of(delivery)?;
     let base = url.origin().ascii_serialization();
     sender.send(&base, &call).await.ok()
 }

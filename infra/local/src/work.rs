@@ -58,6 +58,7 @@ fn workers(inside: &Inside) -> Workers<'_> {
         accounts: inside.function(FunctionName::Refresh),
         posts: Some(inside.function(FunctionName::Publish)),
         events: Some(inside.function(FunctionName::Webhooks)),
+        receiver: Some(inside.function(FunctionName::Webhooks)),
     }
 }
 
@@ -70,7 +71,13 @@ pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Resu
         let workers = workers(&inside);
         let turned = inside
             .feed
-            .turn(&inside.aws, workers, &inside.clock, by)
+            .turn(
+                &inside.aws,
+                inside.instagram.as_ref(),
+                workers,
+                &inside.clock,
+                by,
+            )
             .await;
         inside.aws.sweep_expired_items().await;
         note_announcements(&inside);

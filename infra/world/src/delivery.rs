@@ -1,14 +1,16 @@
 //! What Lambda's event source mapping does: takes messages off a queue, hands them to a function in batches, deletes
-//! those that are done. And the turning of the clock from due time to due time.
+//! those that are done. What Meta does: calls the receiver. And the turning of the clock from due time to due time.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use aws_sim::AwsSim;
+use instagram_sim::{Delivery, InstagramSim};
 use jiff::SignedDuration;
-use shared::clock::ManualClock;
+use shared::clock::{Clock, ManualClock};
 use shared::lambda::Function;
+use url::Url;
 
-use crate::gateway::invoke_raw;
+use crate::gateway::{HttpCall, function_url_event, invoke, invoke_raw};
 use crate::resources::{Resources, VISIBILITY_SECONDS, clients};
 use crate::sqs_event::{BATCH_SIZE, done, sqs_event};
 
@@ -43,6 +45,8 @@ pub struct Workers<'a> {
     pub posts: Option<&'a Function>,
     /// Takes the events' queue.
     pub events: Option<&'a Function>,
+    /// Answers what Meta sends. Without one nothing is sent.
+    pub receiver: Option<&'a Function>,
 }
 
 impl<'a> From<&'a Function> for Workers<'a> {
@@ -51,6 +55,7 @@ impl<'a> From<&'a Function> for Workers<'a> {
             accounts,
             posts: None,
             events: None,
+            receiver: None,
         }
     }
 }
@@ -109,14 +114,15 @@ impl Feed {
         Ok(Turned { fired, delivered })
     }
 
-    /// Turns the clock from due time to due time: at each, schedules fire and the queue is handed over, until `by` has
-    /// passed and all that was due is done.
+    /// Turns the clock from due time to due time: at each, Instagram tells what it has to tell, schedules fire and the queues
+    /// are handed over, until `by` has passed and all that was due is done.
     ///
     /// # Errors
     /// When the embedded AWS does not answer, or something stays due that neither fires nor is delivered.
     pub async fn turn(
         &self,
         aws: &AwsSim,
+        instagram: Option<&InstagramSim>,
         workers: Workers<'_>,
         clock: &ManualClock,
         by: SignedDuration,
@@ -124,12 +130,18 @@ impl Feed {
         let mut left = i64::try_from(by.as_millis()).map_err(|_| "too far".to_owned())?;
         let mut turned = Turned::default();
         let mut steps_without_turning = 0;
+        let meta = instagram.zip(workers.receiver);
         loop {
+            if let Some((instagram, receiver)) = meta {
+                tell(instagram, receiver, clock).await;
+            }
             let step = self.work(aws, workers, clock).await?;
             turned.fired += step.fired;
             turned.delivered += step.delivered;
             let now = clock.milliseconds();
-            let forward = match aws.next_due().filter(|due| *due <= now + left) {
+            let told = meta.and_then(|(instagram, _)| instagram.next_delivery_ms());
+            let next = aws.next_due().into_iter().chain(told).min();
+            let forward = match next.filter(|due| *due <= now + left) {
                 Some(due) if due > now => due - now,
                 // More became due while the last step worked.
                 Some(_) => 0,
@@ -150,6 +162,31 @@ impl Feed {
             }
         }
     }
+}
+
+/// Sends the receiver what Instagram has to tell now.
+async fn tell(instagram: &InstagramSim, receiver: &Function, clock: &ManualClock) {
+    let now = Clock::Manual(clock.clone()).now();
+    for delivery in instagram.due_deliveries() {
+        let event = call_of(&delivery).map(|call| function_url_event(&call, now));
+        let answer = match event {
+            Some(event) => invoke(receiver, event, clock.milliseconds()).await.ok(),
+            None => None,
+        };
+        let answer = answer
+            .as_ref()
+            .map(|reply| (reply.status, reply.body.as_slice()));
+        instagram.settle_delivery(delivery.id, answer);
+    }
+}
+
+/// The call that a delivery is; `None` where its address is none.
+pub fn call_of(delivery: &Delivery) -> Option<HttpCall> {
+    let url = Url::parse(&delivery.url).ok()?;
+    let mut call = HttpCall::new(delivery.method, url.path()).body(delivery.body.to_vec());
+    call.query = url.query().unwrap_or_default().to_owned();
+    call.headers.clone_from(&delivery.headers);
+    Some(call)
 }
 
 impl Source {

@@ -37,6 +37,8 @@ use crate::resources::{
 
 /// Where Instagram sends people back to.
 pub const REDIRECT_URI: &str = "https://api.example.com/instagram/callback";
+/// What is registered as the webhooks' address.
+pub const WEBHOOKS_URL: &str = "https://webhooks.example.com";
 /// The origin to which a login may return.
 pub const RETURN_TO: &str = "https://app.example.com";
 /// The Instagram app's id.
@@ -168,6 +170,17 @@ impl World {
         })
         .await
         .expect("the simulated Instagram starts");
+        let told = |path: &str| format!("{WEBHOOKS_URL}{path}");
+        instagram.register_webhooks(
+            INSTAGRAM_APP_ID,
+            instagram_sim::WebhookAddresses {
+                callback_url: told("/"),
+                deauthorize_url: told("/deauthorize"),
+                data_deletion_url: told("/data-deletion"),
+                verify_token: WEBHOOK_VERIFY_TOKEN.to_owned(),
+                meta_secret: META_APP_SECRET.to_owned(),
+            },
+        );
         let clients = resources::clients(&aws.url(), &access_key_id(""));
         let secret = app_secret(INSTAGRAM_APP_ID, INSTAGRAM_APP_SECRET);
         let resources = resources::provision(&clients, &secret)
@@ -324,13 +337,20 @@ impl World {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Turns the clock, from due time to due time: schedules fire, and the workers take their queues.
+    /// Turns the clock, from due time to due time: Instagram calls the receiver, schedules fire, and the workers take their
+    /// queues.
     ///
     /// # Panics
     /// When the embedded AWS does not answer, or something stays due.
     pub async fn advance<'a>(&self, by: SignedDuration, workers: impl Into<Workers<'a>>) -> Turned {
         self.feed
-            .turn(&self.aws, workers.into(), &self.clock, by)
+            .turn(
+                &self.aws,
+                Some(&self.instagram),
+                workers.into(),
+                &self.clock,
+                by,
+            )
             .await
             .unwrap_or_else(|error| panic!("{error}"))
     }

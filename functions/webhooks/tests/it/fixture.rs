@@ -179,6 +179,7 @@ impl Fixture {
             accounts: &self.function,
             posts: None,
             events: Some(&self.function),
+            receiver: None,
         }
     }
 
