@@ -113,13 +113,14 @@ impl Table {
         self.put_if(item, Condition::is_new()).await
     }
 
-    /// Notes how far an event has come that stood at `from`, and counts it on its day: both or neither. `false`: another
-    /// worker has.
+    /// Notes how far an event has come that stood at `from`, counts it on its day, and keeps what is announced of it: all or
+    /// nothing. `false`: another worker has.
     pub async fn settle_event(
         &self,
         event: &EventRecord,
         from: EventState,
         counted: &Counted,
+        announcement: Option<&Announcement>,
     ) -> Result<bool, AwsError> {
         let effects = event.effects.iter().map(text).collect();
         let handled_at = event.handled_at.map(keys::sortable).unwrap_or_default();
@@ -134,8 +135,6 @@ impl Table {
             .expression_attribute_values(":effects", AttributeValue::L(effects))
             .expression_attribute_values(":order", AttributeValue::Bool(event.out_of_order))
             .expression_attribute_values(":at", text(handled_at));
-        let is_new = from == EventState::Waiting && event.state == EventState::Handled;
-        let announcement = Announcement::of_event(event).filter(|_| is_new);
         self.transact_on_event(event, update, counted, announcement)
             .await
     }
@@ -161,7 +160,7 @@ impl Table {
         event: &EventRecord,
         update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
         counted: &Counted,
-        announcement: Option<Announcement>,
+        announcement: Option<&Announcement>,
     ) -> Result<bool, AwsError> {
         let update = update
             .table_name(&self.name)
@@ -173,7 +172,7 @@ impl Table {
             self.counting(&event.account, event.occurred_at, counted)?,
         ];
         if let Some(announcement) = announcement {
-            items.push(self.announcement_write(&announcement)?);
+            items.push(self.announcement_write(announcement)?);
         }
         Ok(self.transact(items).await? == Transaction::Written)
     }

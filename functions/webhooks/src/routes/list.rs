@@ -68,7 +68,7 @@ pub(crate) struct EventView {
     #[schema(example = 1)]
     deliveries: usize,
     /// What was done for it.
-    #[schema(example = json!(["thread", "message"]))]
+    #[schema(example = json!(["thread", "message", "announcement"]))]
     effects: Vec<String>,
     /// The item as Meta sent it: JSON as a text. `null` for one of more than 300,000 bytes.
     #[schema(example = r#"{"field":"comments","value":{"id":"17870000000000001","text":"Nice"}}"#)]

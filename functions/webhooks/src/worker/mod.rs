@@ -2,7 +2,7 @@
 //!
 //! An event is kept before anything is done for it, so whatever fails afterwards can be found and done again. What follows is
 //! computed from the event and what is stored, by [`step`]: it has no other input, and its writes may be done twice, in any
-//! order and by two workers at once. At the end the event is marked as handled and counted, in one write.
+//! order and by two workers at once. At the end the event is marked as handled, counted and announced, in one write.
 
 mod comments;
 mod conversation;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::Account;
+use shared::announce::Announcement;
 use shared::app::App;
 use shared::aws::AwsError;
 use shared::lambda::TaskError;
@@ -28,6 +29,8 @@ const LATE: SignedDuration = SignedDuration::from_mins(1);
 const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 /// The account's record says to the hour when something happened: a write for each event would meet every other write.
 const MARKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// The ledger's word for an announcement: it is kept with the mark, so an event has one, and a replay makes none.
+const ANNOUNCED: &str = "announcement";
 /// How often a record is read anew that others keep changing.
 const TRIES: u32 = 20;
 
@@ -122,12 +125,17 @@ async fn carry_out(
     let from = record.state;
     let now = app.clock.now();
     let mut counted = counted(&record);
+    let mut announcement = None;
     match event {
         Ok(event) => {
             let step = apply(app, &account.id, &event).await?;
             record.state = EventState::Handled;
             record.effects = step.effects.iter().map(|it| it.name().to_owned()).collect();
             record.out_of_order = step.out_of_order;
+            announcement = Announcement::of_event(&record);
+            if announcement.is_some() {
+                record.effects.push(ANNOUNCED.to_owned());
+            }
             if step.out_of_order {
                 counted.push(("outOfOrder", 1));
             }
@@ -148,7 +156,9 @@ async fn carry_out(
     }
     record.handled_at = Some(now);
     mark_account(app, account, record.occurred_at).await?;
-    if app.table.settle_event(&record, from, &counted).await? {
+    let told = announcement.as_ref();
+    let table = &app.table;
+    if table.settle_event(&record, from, &counted, told).await? {
         count(app, record.state.as_str());
     }
     Ok(())
@@ -263,7 +273,10 @@ pub(crate) async fn replay(
             replaced.state = EventState::Handled;
             replaced.handled_at = Some(app.clock.now());
             let from = EventState::Unreadable;
-            app.table.settle_event(&replaced, from, &Vec::new()).await?;
+            let table = &app.table;
+            table
+                .settle_event(&replaced, from, &Vec::new(), None)
+                .await?;
         }
     }
     Ok(changes)
