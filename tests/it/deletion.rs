@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sim::{Fault as AwsFault, FaultKind as AwsFaultKind};
-use instagram_sim::{Person, signed_request};
+use instagram_sim::{Happening, HappeningKind, Person, signed_request};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::account::{Account, Status};
 use shared::lambda::{Context, Function};
 use shared::secret::Secret;
 use shared::table::deletions::{State, key_hash};
+use shared::table::event_pieces::LARGEST_WHOLE;
 use shared::table::keys::{Item, Key};
-use shared::tasks::{Message, Task};
+use shared::tasks::Message;
 use world::gateway::{HttpCall, Reply, api_gateway_event};
 use world::resources::{APP_SECRET, TABLE};
 use world::{CURSOR_KEY, INSTAGRAM_APP_SECRET, META_APP_SECRET, access_key_id};
@@ -302,7 +303,8 @@ fn belonging(items: &[Item], account: &Account) -> Vec<(Key, &'static str)> {
 }
 
 /// A connected account with its marker in every store: profile, timeline, sync log, posts in several states, what a media
-/// is of, remembered answers.
+/// is of, remembered answers, and what Instagram told: comments, a conversation, figures, and an event that is too large for
+/// a record.
 async fn with_marker() -> (Journey, Account) {
     let (journey, id) = with_account().await;
     journey.world.instagram.update_person(posts::WHO, |person| {
@@ -328,6 +330,16 @@ async fn with_marker() -> (Journey, Account) {
         .json(&json!({"displayName": MARKER, "clientId": MARKER}))
         .as_user(ANN.user, ANN.company, "editor");
     assert_eq!(journey.call(&journey.accounts, name).await.status, 200);
+    let large = format!("{MARKER} {}", "x".repeat(LARGEST_WHOLE));
+    for happening in [
+        Happening::comment(MARKER),
+        Happening::comment(&large),
+        Happening::message(MARKER),
+        Happening::new(HappeningKind::StoryInsights),
+    ] {
+        journey.world.instagram.let_happen(posts::WHO, happening);
+    }
+    journey.advance(SignedDuration::from_mins(1)).await;
     let account = record(&journey, &id).await.expect("it is there");
     (journey, account)
 }
@@ -389,8 +401,16 @@ async fn j08_a_deletion_leaves_nothing_and_its_manifest_is_what_was_there() {
         .filter_map(Key::of_item)
         .map(|key| shared::table::keys::class_of(&key));
     let marked: BTreeSet<&str> = marked.collect();
-    let every = ["account", "answer", "post", "timeline"];
+    let every = [
+        "account", "answer", "comment", "event", "message", "post", "timeline",
+    ];
     assert_eq!(marked, every.into(), "the marker stands where one can");
+    let belonging = belonging(&before, &account).into_iter();
+    let classes: BTreeSet<&str> = belonging.map(|(_, class)| class).collect();
+    for class in ["event_day", "media", "metric", "thread"] {
+        assert!(classes.contains(class), "{class}: {classes:?}");
+    }
+    assert!(!classes.contains("other"), "{classes:?}");
 
     let issued_at = journey.world.now();
     let code = request_deletion(&journey, &account.app_scoped_id, issued_at).await;
@@ -407,11 +427,11 @@ async fn j08_wherever_the_erasure_dies_it_goes_on_and_counts_nothing_twice() {
         let before = items(&journey).await;
         let app = journey.world.cold("test");
         let deletion = shared::deletion::begin_purge(&app, &account).await.unwrap();
-        let task = Task::EraseAccount {
-            account: account.id.clone(),
-            deletion: deletion.code.clone(),
-            instagram_id: String::new(),
-        };
+        let task = shared::deletion::erase_task(
+            &account.id,
+            &deletion.code,
+            &account.platform_account_id,
+        );
         let event = batch(&[Message::of_schedule(task).to_body()]);
         let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
         let mut context = Context::default();
