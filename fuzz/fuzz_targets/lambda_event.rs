@@ -33,6 +33,7 @@ static FUNCTION: LazyLock<Function> = LazyLock::new(|| {
         ("POST_QUEUE_URL", queue),
         ("POST_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:queue"),
         ("EVENT_QUEUE_URL", queue),
+        ("EVENT_BUS", "instagram"),
         ("SCHEDULE_GROUP", "instagram"),
         (
             "SCHEDULE_ROLE_ARN",
