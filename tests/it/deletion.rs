@@ -427,11 +427,8 @@ async fn j08_wherever_the_erasure_dies_it_goes_on_and_counts_nothing_twice() {
         let before = items(&journey).await;
         let app = journey.world.cold("test");
         let deletion = shared::deletion::begin_purge(&app, &account).await.unwrap();
-        let task = shared::deletion::erase_task(
-            &account.id,
-            &deletion.code,
-            &account.platform_account_id,
-        );
+        let task =
+            shared::deletion::erase_task(&account.id, &deletion.code, &account.platform_account_id);
         let event = batch(&[Message::of_schedule(task).to_body()]);
         let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
         let mut context = Context::default();

@@ -85,7 +85,11 @@ async fn a_comment_and_a_message_end_as_records_and_as_announcements() {
         let message = message.expect("the table answers").expect("a message");
         assert_eq!(message.by_account, Some(false));
         assert_eq!(
-            message.content.expect("it was not taken back").text.as_deref(),
+            message
+                .content
+                .expect("it was not taken back")
+                .text
+                .as_deref(),
             Some("Until when?")
         );
         let thread = table.thread(&id, VISITOR).await;
@@ -153,17 +157,26 @@ async fn every_kind_that_comes_twice_and_late_is_kept_and_announced_once() {
         (HappeningKind::Echo, "instagram.message.sent"),
         (HappeningKind::Edit, "instagram.message.edited"),
         (HappeningKind::Reaction, "instagram.message.reacted"),
-        (HappeningKind::Postback, "instagram.conversation.button_pressed"),
+        (
+            HappeningKind::Postback,
+            "instagram.conversation.button_pressed",
+        ),
         (HappeningKind::Referral, "instagram.conversation.referred"),
         (HappeningKind::Seen, "instagram.conversation.seen"),
-        (HappeningKind::PassThread, "instagram.conversation.handed_over"),
+        (
+            HappeningKind::PassThread,
+            "instagram.conversation.handed_over",
+        ),
         (HappeningKind::Optin, "instagram.conversation.opted_in"),
         (HappeningKind::Unsend, "instagram.message.deleted"),
     ];
     for (kind, _) in expected {
         let is_about_a_message = matches!(
             kind,
-            HappeningKind::Edit | HappeningKind::Reaction | HappeningKind::Seen | HappeningKind::Unsend
+            HappeningKind::Edit
+                | HappeningKind::Reaction
+                | HappeningKind::Seen
+                | HappeningKind::Unsend
         );
         happen(kind, if is_about_a_message { "m-1" } else { "" });
     }
@@ -213,7 +226,10 @@ async fn e24_what_the_receiver_could_not_take_comes_when_it_can() {
 async fn e18_what_happens_after_a_change_of_companies_is_of_the_new_one() {
     let (journey, former) = start().await;
     let instagram = &journey.world.instagram;
-    instagram.let_happen(WHO, Happening::comment("Before").with_id("17870000000000001"));
+    instagram.let_happen(
+        WHO,
+        Happening::comment("Before").with_id("17870000000000001"),
+    );
     journey.advance(MINUTE).await;
     let target = format!("/instagram/accounts/{former}/disconnect");
     let call = HttpCall::post(&target).as_user(ANN.user, ANN.company, "editor");
@@ -221,7 +237,10 @@ async fn e18_what_happens_after_a_change_of_companies_is_of_the_new_one() {
     let current = journey.connected(BOB, WHO).await;
     journey.settle().await;
     journey.world.aws.take_bus_events();
-    instagram.let_happen(WHO, Happening::comment("After").with_id("17870000000000002"));
+    instagram.let_happen(
+        WHO,
+        Happening::comment("After").with_id("17870000000000002"),
+    );
     journey.advance(MINUTE).await;
 
     let told = journey.world.aws.take_bus_events();
@@ -263,7 +282,10 @@ async fn f01_removing_the_app_on_instagram_revokes_the_account() {
 #[tokio::test]
 async fn f09_who_removes_the_app_with_their_data_is_erased_and_shown_where_to_look() {
     let (journey, id) = start().await;
-    journey.world.instagram.add_person(Person::business("stayer"));
+    journey
+        .world
+        .instagram
+        .add_person(Person::business("stayer"));
     let other = journey.connected(ANN, "stayer").await;
     let instagram = &journey.world.instagram;
     for who in [WHO, "stayer"] {
