@@ -1,6 +1,6 @@
 //! Nothing is lost, nothing is done twice, and nothing reaches another account, whatever fails on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sim::{Fault, FaultKind};
 use jiff::SignedDuration;
@@ -154,6 +154,10 @@ async fn flood(events: u64) {
     }
     assert_eq!(kept as u64, events);
     assert_eq!(seen_unreadable, unreadable);
+    let announced = fixture.announced().await;
+    let told_of: BTreeSet<&String> = announced.iter().map(|(event, _)| event).collect();
+    assert_eq!(announced.len(), told_of.len(), "announced twice");
+    assert_eq!(told_of.len(), kept - seen_unreadable);
     // A delivery that is answered with 503 may have left some on the queue, and all of it comes again.
     assert!(
         seen_duplicates >= duplicates,
@@ -242,6 +246,8 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
         let mut counts = days[0].1.clone();
         // Which of them came after newer ones depends on the order in which they are done at last.
         counts["outOfOrder"] = Value::Null;
+        let announced = fixture.announced().await;
+        assert_eq!(announced.len(), 100, "each event once");
         ends.push((fixture.state(ID).await, counts));
     }
     assert_eq!(ends[0].0.len(), 31, "a conversation and thirty messages");

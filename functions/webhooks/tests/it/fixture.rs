@@ -1,10 +1,12 @@
 //! A world with the function in it, accounts, and deliveries as Meta signs them.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::account::{Account, Connection};
+use shared::announce;
 use shared::graph::{LoginKind, Profile};
 use shared::lambda::Function;
 use shared::table::claims::{Claim, instagram_ids};
@@ -233,6 +235,18 @@ impl Fixture {
     pub(crate) async fn state(&self, id: &str) -> Vec<(String, Value)> {
         self.records(id, &["COMMENT#", "THREAD#", "MESSAGE#", "STORY#"])
             .await
+    }
+
+    /// The events that were announced, each with the id of its announcement: of what was put on the bus twice, once.
+    pub(crate) async fn announced(&self) -> BTreeSet<(String, String)> {
+        let app = self.world.cold("audit");
+        announce::send_waiting(&app).await.unwrap();
+        let events = self.world.aws.bus_events().into_iter();
+        let details = events.map(|event| serde_json::from_str::<Value>(&event.detail).unwrap());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        details
+            .map(|detail| (text(&detail["event"]["id"]), text(&detail["id"])))
+            .collect()
     }
 
     /// Ends a test: no secret stands where none may, and no work is left.

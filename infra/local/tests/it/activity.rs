@@ -1,5 +1,6 @@
 //! The bus of the local stack: what the start page shows, and the file.
 
+use instagram_sim::Happening;
 use local::Options;
 use serde_json::Value;
 use world::gateway::HttpCall;
@@ -54,5 +55,19 @@ async fn what_is_put_on_the_bus_is_shown_kept_and_survives_a_restart() {
     fresh.fresh = true;
     let stack = start(fresh).await;
     assert!(told(&stack, "acme", 0).await.is_empty());
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn what_happens_on_the_simulated_instagram_is_shown_and_is_no_words() {
+    let stack = start(Options::on_free_ports(&folder())).await;
+    let id = connect(&stack, "ann.makes").await;
+    let instagram = stack.instagram().unwrap();
+    instagram.let_happen("ann.makes", Happening::comment("Is there rye?"));
+    let events = told(&stack, "acme", 2).await;
+    assert_eq!(events[0]["detail-type"], "instagram.comment.created");
+    assert_eq!(events[0]["detail"]["accountId"], id.as_str());
+    assert_eq!(events[0]["detail"]["event"]["kind"], "comment");
+    assert!(!events[0].to_string().contains("rye"));
     stack.stop().await;
 }
