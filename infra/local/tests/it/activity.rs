@@ -68,7 +68,7 @@ async fn what_is_put_on_the_bus_is_shown_kept_and_survives_a_restart() {
 
 #[tokio::test]
 async fn what_happens_on_the_simulated_instagram_is_shown_and_is_no_words() {
-    let stack = start(Options::on_free_ports(&folder())).await;
+    let stack = start(Options::on_free_ports(folder())).await;
     let id = connect(&stack, "ann.makes").await;
     let instagram = stack.instagram().unwrap();
     instagram.let_happen("ann.makes", Happening::comment("Is there rye?"));
