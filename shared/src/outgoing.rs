@@ -130,6 +130,8 @@ mod tests {
             app_secret_id: String::new(),
             queue_url: String::new(),
             queue_arn: String::new(),
+            post_queue_url: String::new(),
+            post_queue_arn: String::new(),
             schedule_group: String::new(),
             schedule_role_arn: String::new(),
         })
