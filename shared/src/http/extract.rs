@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
 use crate::app::App;
@@ -16,6 +17,19 @@ pub(super) const REQUEST_BODY_LIMIT: usize = 65_536;
 
 /// A JSON body. The type names every member it takes (`deny_unknown_fields`).
 pub struct JsonBody<T>(pub T);
+
+/// For `#[serde(default, deserialize_with = "given")]`: a member that is there is read as its type says, also where it is
+/// `null`, and an absent one is left to the default.
+///
+/// # Errors
+/// What the type makes of it.
+pub fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
 
 /// A query. The type names every parameter it takes (`deny_unknown_fields`).
 pub struct QueryString<T>(pub T);

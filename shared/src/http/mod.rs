@@ -11,6 +11,6 @@ pub mod problem;
 
 pub use caller::{Caller, Editor, Role};
 pub use edge::edge;
-pub use extract::{JsonBody, QueryString};
+pub use extract::{JsonBody, QueryString, given};
 pub use owned::{EditableAccount, OwnAccount};
 pub use problem::Problem;

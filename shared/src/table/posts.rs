@@ -22,6 +22,7 @@ pub struct PostFilter {
 }
 
 /// A page of posts.
+#[derive(Default)]
 pub struct PostPage {
     /// The posts, the latest time first.
     pub posts: Vec<Post>,
@@ -112,6 +113,11 @@ impl Table {
         limit: usize,
         after: Option<String>,
     ) -> Result<PostPage, AwsError> {
+        let (from, to) = (bound(filter.from, ""), bound(filter.to, "~"));
+        if from > to {
+            // DynamoDB refuses a range that ends before it begins.
+            return Ok(PostPage::default());
+        }
         let mut found: Vec<(String, String)> = Vec::new();
         let mut start = after.as_deref().and_then(|after| start_key(account, after));
         // One more than asked for tells whether there is a next page.
@@ -123,8 +129,8 @@ impl Table {
                 .index_name(keys::INDEX_1)
                 .key_condition_expression("index1pk = :posts AND index1sk BETWEEN :from AND :to")
                 .expression_attribute_values(":posts", text(keys::posts_partition(account)))
-                .expression_attribute_values(":from", text(bound(filter.from, "")))
-                .expression_attribute_values(":to", text(bound(filter.to, "~")))
+                .expression_attribute_values(":from", text(&from))
+                .expression_attribute_values(":to", text(&to))
                 .scan_index_forward(false)
                 .set_exclusive_start_key(start);
             if let Some(state) = filter.state {

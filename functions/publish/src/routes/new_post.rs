@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use shared::account::Account;
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, Problem};
+use shared::http::{EditableAccount, JsonBody, Problem, given};
 use shared::post::{Content, Finding, Post, State, schema};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -35,6 +35,7 @@ pub(crate) struct NewPost {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Plan {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339). Without it: now.
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false, nullable = false, example = "now")]
     publish_at: Option<When>,
     /// Keeps it without planning it.
@@ -42,9 +43,11 @@ struct Plan {
     #[schema(example = false)]
     draft: bool,
     /// Makes the caption of a template.
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, required = false)]
     template_id: Option<String>,
     /// What stands for the template's placeholders.
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, required = false)]
     values: Option<BTreeMap<String, String>>,
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use shared::app::App;
-use shared::http::{JsonBody, Problem};
+use shared::http::{JsonBody, Problem, given};
 use shared::post::{Content, Post, State, schema};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -35,14 +35,22 @@ pub(crate) struct PostChange {
     content: Map<String, Value>,
 }
 
+impl PostChange {
+    fn is_empty(&self) -> bool {
+        self.content.is_empty() && self.plan.publish_at.is_none() && self.plan.draft.is_none()
+    }
+}
+
 /// What may be changed of a post besides its content.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PlanChange {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339).
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false, nullable = false, example = "now")]
     publish_at: Option<When>,
     /// `true` takes it back to a draft, `false` plans it.
+    #[serde(default, deserialize_with = "given")]
     #[schema(required = false, nullable = false, example = false)]
     draft: Option<bool>,
 }
@@ -84,6 +92,9 @@ pub(crate) async fn update_post(
     }: EditablePost,
     JsonBody(change): JsonBody<PostChange>,
 ) -> Result<Json<PostView>, Problem> {
+    if change.is_empty() {
+        return Err(Problem::nothing_to_change());
+    }
     for _ in 0..TRIES {
         if !post.state.is_open() {
             return Err(not_changeable());
@@ -279,6 +290,7 @@ pub(crate) async fn duplicate_post(
 shared::refusals!(
     /// What a change of a post is refused for.
     pub(crate) ChangeRefusals: [
+        Problem::nothing_to_change(),
         not_changeable(),
         post_refused(Vec::new()),
         publish_at_past(),
