@@ -273,7 +273,8 @@ pub struct PostTask<'a> {
     pub version: u64,
 }
 
-fn post_schedule(post: &str) -> String {
+/// The name of a post's schedule.
+pub fn post_schedule(post: &str) -> String {
     format!("post-{post}")
 }
 

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
@@ -89,6 +90,10 @@ ACCOUNTS = Accounts()
 MADE = Made()
 
 
+def in_a_week():
+    return (datetime.now(UTC) + timedelta(days=7)).isoformat()
+
+
 def is_valid(case, location):
     """Whether this part of a request is meant to be accepted."""
     part = (case.meta.components if case.meta else {}).get(location)
@@ -111,6 +116,9 @@ def before_call(context, case, kwargs):
             # The text comes from the caption or from a template with its values, which the kinds' schemas do not say.
             for name in ("caption",) if "templateId" in post else ("values",):
                 post.pop(name, None)
+            # A time that has passed is refused, and so is one that is too far ahead.
+            if post.get("publishAt", "now") != "now":
+                post["publishAt"] = in_a_week()
     # A key that belongs to another request is refused: each has one of its own.
     if is_valid(case, ParameterLocation.HEADER) and "Idempotency-Key" in (case.headers or {}):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())

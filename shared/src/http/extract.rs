@@ -116,7 +116,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Names a member where serde does, and never repeats a value: it may be a code.
 fn invalid_body(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
-    let names_a_member = ["unknown field", "missing field", "duplicate field"]
+    // What begins with a backtick is a sentence of our own.
+    let names_a_member = ["unknown field", "missing field", "duplicate field", "`"]
         .iter()
         .any(|start| text.starts_with(start));
     let what = if names_a_member {
@@ -125,6 +126,9 @@ fn invalid_body(error: &serde_json::Error) -> Problem {
             .next()
             .unwrap_or_default()
             .to_owned()
+    } else if error.is_data() && error.line() == 0 {
+        // Of a part of the body, whose place in it is not known any more.
+        "a member has the wrong type".to_owned()
     } else if error.is_data() {
         format!(
             "a member has the wrong type (line {}, column {})",
@@ -176,7 +180,7 @@ pub(crate) fn body_refusals() -> [Problem; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
+    use serde::de::Error as _;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -214,6 +218,19 @@ mod tests {
             let detail = invalid_query(&fault_of_query(&error)).detail;
             assert!(detail.contains(expected), "{detail}");
             assert!(!detail.contains("canary"), "{detail}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_says_itself_what_it_must_be_is_repeated_with_that_sentence() {
+        let sentence = "`publishAt` must be `now` or a time";
+        for text in [
+            sentence.to_owned(),
+            format!("{sentence} at line 1 column 2"),
+        ] {
+            let error = serde_json::Error::custom(text);
+            let detail = invalid_body(&error).detail;
+            assert!(detail.ends_with(&format!(": {sentence}.")), "{detail}");
         }
     }
 

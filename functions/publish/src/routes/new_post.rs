@@ -14,6 +14,7 @@ use shared::account::Account;
 use shared::app::App;
 use shared::http::{EditableAccount, JsonBody, Problem, given};
 use shared::post::{Content, Finding, Post, State, schema};
+use utoipa::openapi::schema::{KnownFormat, Object, OneOf, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -36,7 +37,7 @@ pub(crate) struct NewPost {
 struct Plan {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339). Without it: now.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, required = false, nullable = false, example = "now")]
+    #[schema(required = false, nullable = false, inline)]
     publish_at: Option<When>,
     /// Keeps it without planning it.
     #[serde(default)]
@@ -57,6 +58,21 @@ struct Plan {
 pub(crate) enum When {
     Now,
     At(Timestamp),
+}
+
+impl ToSchema for When {}
+
+impl PartialSchema for When {
+    fn schema() -> RefOr<Schema> {
+        let now = Object::builder()
+            .schema_type(Type::String)
+            .enum_values(Some(["now"]));
+        let at = Object::builder()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        let either = OneOf::builder().item(now).item(at).examples([json!("now")]);
+        either.into()
+    }
 }
 
 /// The members of a new post that are not its content.

@@ -47,7 +47,7 @@ impl PostChange {
 struct PlanChange {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339).
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, required = false, nullable = false, example = "now")]
+    #[schema(required = false, nullable = false, inline)]
     publish_at: Option<When>,
     /// `true` takes it back to a draft, `false` plans it.
     #[serde(default, deserialize_with = "given")]

@@ -13,7 +13,7 @@ impl Journey<'_> {
         let [_, sync] = self.schedule_names();
         let bad = r#"{"version":1,"task":"unheardOf"}"#;
         let before = time(&self.look().await?, "lastSyncAt")?;
-        stage.aws.send(bad).await?;
+        stage.aws.send(&stage.aws.queues.queue_url, bad).await?;
         let mut delivered = self.fire(&sync).await?;
         same(
             "whether the good one was done",
@@ -71,7 +71,9 @@ impl Journey<'_> {
     pub(super) async fn leaves_nothing(&self) -> Result<(), String> {
         let aws = &self.stage.aws;
         same("what is delivered", self.stage.work().await?, 0)?;
-        same("the queue", aws.depth(&aws.queues.queue_url).await?, 0)?;
+        for queue in [&aws.queues.queue_url, &aws.queues.post_queue_url] {
+            same("the queue", aws.depth(queue).await?, 0)?;
+        }
         same(
             "the dead letters",
             aws.depth(&aws.queues.dead_letters_url).await?,
