@@ -14,7 +14,7 @@ use shared::account::Account;
 use shared::app::App;
 use shared::http::{EditableAccount, JsonBody, Problem, given};
 use shared::post::{Content, Finding, Post, State, schema};
-use utoipa::openapi::schema::{KnownFormat, Object, OneOf, SchemaFormat, Type};
+use utoipa::openapi::schema::{AnyOf, KnownFormat, Object, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -37,7 +37,7 @@ pub(crate) struct NewPost {
 struct Plan {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339). Without it: now.
     #[serde(default, deserialize_with = "given")]
-    #[schema(required = false, nullable = false, inline)]
+    #[schema(schema_with = when, required = false)]
     publish_at: Option<When>,
     /// Keeps it without planning it.
     #[serde(default)]
@@ -60,19 +60,22 @@ pub(crate) enum When {
     At(Timestamp),
 }
 
-impl ToSchema for When {}
-
-impl PartialSchema for When {
-    fn schema() -> RefOr<Schema> {
-        let now = Object::builder()
-            .schema_type(Type::String)
-            .enum_values(Some(["now"]));
-        let at = Object::builder()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
-        let either = OneOf::builder().item(now).item(at).examples([json!("now")]);
-        either.into()
-    }
+/// What OpenAPI says of [`When`].
+pub(crate) fn when() -> Schema {
+    let now = Object::builder()
+        .schema_type(Type::String)
+        .enum_values(Some(["now"]));
+    let at = Object::builder()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let either = AnyOf::builder()
+        .description(Some(
+            "`now`, or a moment with an offset, up to 75 days ahead (RFC 3339).",
+        ))
+        .item(now)
+        .item(at)
+        .examples([json!("now")]);
+    either.build().into()
 }
 
 /// The members of a new post that are not its content.

@@ -47,7 +47,7 @@ impl PostChange {
 struct PlanChange {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339).
     #[serde(default, deserialize_with = "given")]
-    #[schema(required = false, nullable = false, inline)]
+    #[schema(schema_with = super::new_post::when, required = false)]
     publish_at: Option<When>,
     /// `true` takes it back to a draft, `false` plans it.
     #[serde(default, deserialize_with = "given")]

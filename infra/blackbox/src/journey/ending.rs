@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use world::resources::{AUDIT_SCHEDULE, MAX_RECEIVE_COUNT, VISIBILITY_SECONDS};
+use world::resources::{
+    AUDIT_SCHEDULE, MAX_RECEIVE_COUNT, POST_AUDIT_SCHEDULE, VISIBILITY_SECONDS,
+};
 
 use super::{Journey, same, time};
 
@@ -54,7 +56,11 @@ impl Journey<'_> {
             &Value::from("disconnected"),
         )?;
         let left: Vec<String> = self.stage.aws.schedules().await?.into_iter().collect();
-        same("the schedules", &left, &vec![AUDIT_SCHEDULE.to_owned()])?;
+        same(
+            "the schedules",
+            left.as_slice(),
+            &[AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE].map(str::to_owned),
+        )?;
         same("the tokens in the vault", self.stored_tokens().await?, 0)?;
         self.done(
             "A disconnect removes token and schedules",
