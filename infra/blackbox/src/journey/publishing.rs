@@ -30,7 +30,7 @@ impl Journey<'_> {
         same("what is live before its time", live(), 0)?;
         let schedule = stage.aws.schedule(&post_schedule(id)).await?;
         self.done(
-            "A post with a day is prepared ahead, and a schedule waits for its minute",
+            "A post with a day is prepared ahead, and a schedule wakes it an hour before",
             &format!(
                 "due at {publish_at}, the schedule fires {}",
                 schedule.expression
