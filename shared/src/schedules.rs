@@ -1,7 +1,9 @@
 //! Schedules, each of which puts a task on a queue: an account has one that refreshes its token and one that syncs it
-//! daily, a post has one that wakes it.
+//! daily, a post has those that wake it.
 //!
-//! A schedule is named after its account or post, so making one that exists moves it, and nothing is left over twice.
+//! An account's schedule is named after it, so making one that exists moves it, and nothing is left over twice. A post's is
+//! named after what it says as well: who writes the post and who comes too late to write it never move each other's, and
+//! one that nobody needs any more fires once and finds nothing to do.
 
 use std::collections::HashSet;
 
@@ -151,10 +153,10 @@ impl Schedules {
         Ok(())
     }
 
-    /// Makes or moves the schedule that wakes a post.
+    /// Makes the schedule that wakes a post.
     pub async fn put_post(&self, task: PostTask<'_>, at: Timestamp) -> Result<(), AwsError> {
         self.put(Plan {
-            name: post_schedule(task.post),
+            name: post_schedule(task, at),
             expression: once(at),
             is_once: true,
             queue_arn: &self.post_queue_arn,
@@ -168,8 +170,8 @@ impl Schedules {
     }
 
     /// Removes a post's schedule; one that does not exist is no error.
-    pub async fn remove_post(&self, post: &str) -> Result<(), AwsError> {
-        self.delete(post_schedule(post)).await
+    pub async fn remove_post(&self, task: PostTask<'_>, at: Timestamp) -> Result<(), AwsError> {
+        self.delete(post_schedule(task, at)).await
     }
 
     async fn delete(&self, name: String) -> Result<(), AwsError> {
@@ -273,9 +275,15 @@ pub struct PostTask<'a> {
     pub version: u64,
 }
 
-/// The name of a post's schedule.
-pub fn post_schedule(post: &str) -> String {
-    format!("post-{post}")
+/// How the names of a post's schedules begin.
+pub fn post_schedules(post: &str) -> String {
+    format!("post-{post}-")
+}
+
+/// The name of the schedule that wakes a post at this version, at this second: at most 64 characters.
+fn post_schedule(task: PostTask<'_>, at: Timestamp) -> String {
+    let (prefix, second) = (post_schedules(task.post), at.as_second());
+    format!("{prefix}{}-{second}", task.version)
 }
 
 /// A moment in Scheduler's words: it takes full seconds without a zone, and UTC is its default zone.

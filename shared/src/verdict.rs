@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::account::{Account, Failure, PublishingPause, Status};
 use crate::app::App;
 use crate::aws::AwsError;
-use crate::graph::{AccountEffect, Endpoint, GraphError, Retry, Usage};
+use crate::graph::{AccountEffect, Endpoint, ErrorKind, GraphError, Retry, Usage};
 use crate::secret::AccessToken;
 use crate::table::timeline::TimelineEntry;
 use crate::telemetry;
@@ -32,10 +32,14 @@ const LONGEST_BLOCK: SignedDuration = SignedDuration::from_hours(24);
 
 /// The failure as records and answers show it.
 pub fn failure(error: &GraphError, now: Timestamp) -> Failure {
-    let row = error.row();
+    failure_of(error.kind, now)
+}
+
+/// An error of the catalogue as records and answers show it.
+pub fn failure_of(kind: ErrorKind, now: Timestamp) -> Failure {
     Failure {
-        code: error.kind.code().to_owned(),
-        message: row.sentence.to_owned(),
+        code: kind.code().to_owned(),
+        message: kind.row().sentence.to_owned(),
         at: now,
     }
 }
@@ -72,13 +76,14 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
             return;
         }
     }
-    let status = match error.row().effect {
+    let effect = error.row().effect;
+    if error.endpoint == Endpoint::PublishContainer && effect.needs_a_person() {
+        pause_publishing(account, error, now);
+    }
+    let status = match effect {
         AccountEffect::None => return,
         AccountEffect::PublishingPaused => {
-            account.publishing_paused = Some(PublishingPause {
-                until: now + publishing_pause(error),
-                reason: failure(error, now),
-            });
+            pause_publishing(account, error, now);
             return;
         }
         AccountEffect::RateLimited => {
@@ -110,10 +115,19 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
     }
 }
 
-/// How long nothing is published after this refusal. A full quota empties bit by bit.
+fn pause_publishing(account: &mut Account, error: &GraphError, now: Timestamp) {
+    account.publishing_paused = Some(PublishingPause {
+        until: now + publishing_pause(error),
+        reason: failure(error, now),
+    });
+}
+
+/// How long nothing is published after this refusal. A full quota empties bit by bit; whether a person has done their
+/// part, only another try can tell.
 fn publishing_pause(error: &GraphError) -> SignedDuration {
     match error.row().retry {
         Retry::AfterHours(hours) => SignedDuration::from_hours(hours.into()),
+        Retry::AfterUserActs => SignedDuration::from_hours(1),
         _ => SignedDuration::from_mins(30),
     }
 }

@@ -95,6 +95,15 @@ impl Table {
         Ok(self.transact(items).await? == Transaction::Written)
     }
 
+    /// Lets DynamoDB remove a post where nobody wrote since it was read; it is found by its key alone until then.
+    pub async fn let_post_expire(&self, post: &Post, now: Timestamp) -> Result<(), AwsError> {
+        let mut item = to_item(keys::post(&post.account, &post.id), post)?;
+        item.insert(keys::TTL.into(), number(now.as_second()));
+        let condition = Condition::equals("version", number(post.version));
+        self.put_if(item, condition).await?;
+        Ok(())
+    }
+
     /// The post that a media of Instagram's is of, where it is one of ours.
     pub async fn post_of_media(
         &self,

@@ -21,7 +21,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::templates;
 use super::view::PostView;
 use crate::steps::told;
-use crate::wake::wake;
+use crate::wake::wake_and_write;
 use crate::{preflight, timing};
 
 /// The body of a new post: `kind` and what goes with it, and when it is to be published.
@@ -193,8 +193,8 @@ pub(super) async fn create(
     }
     plan_post(app, account, &mut post, moment(plan.publish_at, now)?).await?;
     let entry = told("scheduled", planned_sentence(&post), user, now);
-    wake(app, &post, now).await?;
-    app.table.add_post(&post, &[entry]).await?;
+    let write = async { app.table.add_post(&post, &[entry]).await.map(|()| true) };
+    wake_and_write(app, &post, write).await?;
     Ok(post)
 }
 

@@ -7,6 +7,7 @@ use axum::extract::State as FromState;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::account::Failure;
 use shared::app::App;
 use shared::http::{JsonBody, Problem, given};
 use shared::post::{Content, Post, State, schema};
@@ -21,6 +22,7 @@ use super::own::{EditablePost, OwnPost, post_not_found};
 use super::view::PostView;
 use crate::steps::{save, told};
 use crate::timing;
+use crate::wake::stay_asleep;
 
 /// How often a post that somebody else just wrote is read anew.
 const TRIES: u32 = 8;
@@ -105,6 +107,10 @@ pub(crate) async fn update_post(
         if let Some(when) = change.plan.publish_at {
             changed.publish_at = Some(moment(Some(when), now)?);
         }
+        let is_begun_anew = post.state == State::Failed && change.plan.draft.is_some();
+        if is_begun_anew {
+            changed.start_again();
+        }
         let is_draft = change.plan.draft.unwrap_or(post.state == State::Draft);
         let sentence = if is_draft {
             if post.state != State::Draft {
@@ -118,12 +124,18 @@ pub(crate) async fn update_post(
             // A retry plans it anew.
             "The post was changed."
         } else {
-            let publish_at = changed.publish_at.unwrap_or(now).max(now);
+            // A post that waits stays late; one that rests begins now where its time has passed.
+            let publish_at = match changed.publish_at {
+                Some(at) if !post.state.is_at_rest() => at,
+                Some(at) => at.max(now),
+                None => now,
+            };
             replan(&app, &account, &mut changed, publish_at, is_other_content).await?;
             "The post was changed."
         };
         let entry = told("changed", sentence, &caller.user, now);
         if save(&app, &post, &mut changed, &[entry]).await? {
+            stay_asleep(&app, &post, now).await?;
             return Ok(Json(changed.into()));
         }
         post = read_again(&app, &post).await?;
@@ -151,11 +163,18 @@ async fn replan(
         && containers.all(|container| timing::is_alive(container, publish_at));
     if !is_kept {
         planned.forget_containers();
-    } else if was == State::Ready && planned.container.is_some() {
-        // Nothing is left to prepare: only its time is another one.
-        planned.state = State::Ready;
-        let now = app.clock.now();
-        planned.wake_at = Some(timing::ready_wake_at(&planned, publish_at, now));
+    } else if matches!(was, State::Preparing | State::Ready) {
+        // It goes on where it stood: only its time is another one.
+        planned
+            .become_state(State::Preparing, None)
+            .map_err(|_| not_changeable())?;
+        if was == State::Ready {
+            planned
+                .become_state(State::Ready, None)
+                .map_err(|_| not_changeable())?;
+            let now = app.clock.now();
+            planned.wake_at = Some(timing::ready_wake_at(&planned, publish_at, now));
+        }
     }
     *post = planned;
     Ok(())
@@ -186,6 +205,9 @@ fn change_content(post: &mut Post, members: &Map<String, Value>) -> Result<bool,
 }
 
 /// Calls a post off. Asking again answers the same.
+///
+/// One that is `unknown` is called off only once nothing is looked for any more, and keeps as its reason that nobody knows
+/// whether it is live.
 #[utoipa::path(delete, path = "/instagram/accounts/{id}/posts/{postId}", responses(
     (status = 200, description = "The post, `canceled`.", body = PostView),
     CancelRefusals,
@@ -202,23 +224,29 @@ pub(crate) async fn cancel_post(
             State::Published => {
                 return Err(cannot_delete());
             }
+            State::Unknown if post.wake_at.is_some() => return Err(being_looked_for()),
             _ => {}
         }
+        let now = app.clock.now();
+        let is_known = post.state != State::Unknown;
+        let reason = (!is_known).then(|| Failure {
+            code: "canceled_unknown".into(),
+            message: "The post was called off while nobody knew whether it is live: look at the account's profile."
+                .into(),
+            at: now,
+        });
+        let sentence = match &reason {
+            Some(reason) => reason.message.clone(),
+            None => "The post was called off. It was not published.".into(),
+        };
         let mut canceled = post.clone();
         canceled
-            .become_state(State::Canceled, None)
+            .become_state(State::Canceled, reason)
             .map_err(|_| not_changeable())?;
         canceled.forget_containers();
-        let now = app.clock.now();
-        let sentence = if post.state == State::Unknown {
-            "The post was called off while it was not known whether it is live."
-        } else {
-            "The post was called off. It was not published."
-        };
         let entry = told("canceled", sentence, &caller.user, now);
         if save(&app, &post, &mut canceled, &[entry]).await? {
-            // One that is left fires once, and finds nothing to do.
-            app.schedules.remove_post(&post.id).await?;
+            stay_asleep(&app, &post, now).await?;
             return Ok(Json(canceled.into()));
         }
         post = read_again(&app, &post).await?;
@@ -254,9 +282,7 @@ pub(crate) async fn retry_post(
             State::Failed => {
                 let publish_at = post.publish_at.unwrap_or(now).max(now);
                 plan_post(&app, &account, &mut again, publish_at).await?;
-                again.forget_containers();
-                again.renewals = 0;
-                again.attempt = None;
+                again.start_again();
                 planned_sentence(&again)
             }
             _ => return Err(not_failed()),
@@ -300,7 +326,7 @@ shared::refusals!(
 
 shared::refusals!(
     /// Why a post is not called off.
-    pub(crate) CancelRefusals: [not_changeable(), cannot_delete()]
+    pub(crate) CancelRefusals: [not_changeable(), being_looked_for(), cannot_delete()]
 );
 
 shared::refusals!(
@@ -312,6 +338,13 @@ fn cannot_delete() -> Problem {
     Problem::unprocessable(
         "not_supported_by_platform",
         "The post is live. Instagram's API with the Instagram login cannot delete it: delete it in Instagram.",
+    )
+}
+
+fn being_looked_for() -> Problem {
+    Problem::conflict(
+        "post_being_looked_for",
+        "It is being found out whether the post is live. It can be called off once that has ended: `nextStepAt` is `null` then.",
     )
 }
 
