@@ -16,6 +16,7 @@ mod openapi;
 mod policy;
 mod post_crash;
 mod posts;
+mod posts_true;
 mod queue;
 mod races;
 mod refresh;
