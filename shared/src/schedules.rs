@@ -80,6 +80,7 @@ impl Schedules {
             name: Kind::Refresh.name(account),
             expression: once(at),
             is_once: true,
+            is_moved: true,
             queue_arn: &self.queue_arn,
             task,
         })
@@ -101,6 +102,7 @@ impl Schedules {
             name: Kind::Sync.name(account),
             expression: format!("cron({minute} {hour} * * ? *)"),
             is_once: false,
+            is_moved: true,
             queue_arn: &self.queue_arn,
             task,
         })
@@ -159,6 +161,7 @@ impl Schedules {
             name: post_schedule(task, at),
             expression: once(at),
             is_once: true,
+            is_moved: false,
             queue_arn: &self.post_queue_arn,
             task: Task::AdvancePost {
                 account: task.account.to_owned(),
@@ -227,7 +230,11 @@ impl Schedules {
                 .await;
             match created {
                 Ok(_) => return Ok(()),
-                Err(error) if is_code(&error, "ConflictException") => {}
+                Err(error) if is_code(&error, "ConflictException") => {
+                    if !plan.is_moved {
+                        return Ok(());
+                    }
+                }
                 Err(error) => return Err(AwsError::new("CreateSchedule", &error)),
             }
             let updated = self
@@ -260,6 +267,8 @@ struct Plan<'a> {
     name: String,
     expression: String,
     is_once: bool,
+    /// Whether one that has this name may say something else, and is moved.
+    is_moved: bool,
     queue_arn: &'a str,
     task: Task,
 }
