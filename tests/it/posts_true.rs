@@ -100,7 +100,10 @@ async fn d_an_outage_without_end_ends_a_post_when_its_time_is_over_and_promises_
     let told = shown(&journey, &account, &post).await;
     assert_eq!(told["stateReason"]["code"], "overdue", "{told}");
     let sentence = told["stateReason"]["message"].as_str().expect("a sentence");
-    assert!(sentence.contains("Instagram is not available right now."), "{sentence}");
+    assert!(
+        sentence.contains("Instagram is not available right now."),
+        "{sentence}"
+    );
     assert!(!sentence.contains("We keep trying"), "{sentence}");
     journey.world.instagram.clear_faults();
     journey.finish().await;
@@ -112,7 +115,12 @@ async fn d_one_status_that_cannot_be_read_does_not_fail_a_post_that_processes_fo
     fault(&journey, FaultKind::ProcessingTakes(600), CREATE, Some(1));
     let post = created(&journey, &account, &body(&journey, "reel", "Bread")).await;
     journey.advance(MINUTE * 8).await;
-    fault(&journey, FaultKind::graph_error(400, 98_765, None), STATUS, Some(1));
+    fault(
+        &journey,
+        FaultKind::graph_error(400, 98_765, None),
+        STATUS,
+        Some(1),
+    );
     journey.advance(MINUTE * 8).await;
     let told = shown(&journey, &account, &post).await;
     assert_eq!(told["state"], "published", "{told}");
@@ -171,7 +179,12 @@ async fn d_a_post_that_is_looked_for_is_called_off_only_when_the_search_has_ende
     assert_eq!(shown(&journey, &account, &post).await["state"], "unknown");
     let target = format!("/instagram/accounts/{account}/posts/{post}");
     let reply = ask(&journey, HttpCall::delete(&target)).await;
-    assert_eq!(reply.json()["code"], "post_being_looked_for", "{}", reply.text());
+    assert_eq!(
+        reply.json()["code"],
+        "post_being_looked_for",
+        "{}",
+        reply.text()
+    );
     journey.advance(SignedDuration::from_hours(26)).await;
     let told = shown(&journey, &account, &post).await;
     assert_eq!(told["stateReason"]["code"], "not_found_out", "{told}");
@@ -208,7 +221,11 @@ async fn d_a_media_id_that_comes_after_the_post_was_called_off_is_kept() {
     let sandbox = Function::new(journey.world.cold("publish")).with_tasks(publish::handle);
     let mut task = pin!(sandbox.invoke(&event, context));
     while live(&journey) == 0 {
-        assert!(held_after(0, &mut task).await.is_none(), "it came to its end");
+        assert!(
+            held_after(0, &mut task).await.is_none(),
+            "it came to its end"
+        );
+        tokio::task::yield_now().await;
     }
     journey.advance(SignedDuration::from_hours(27)).await;
     let target = format!("/instagram/accounts/{account}/posts/{post}");
@@ -219,9 +236,16 @@ async fn d_a_media_id_that_comes_after_the_post_was_called_off_is_kept() {
     journey.advance(MINUTE * 10).await;
     let told = shown(&journey, &account, &post).await;
     let media = journey.world.instagram.published_by(WHO).remove(0);
-    assert_eq!((&told["state"], &told["mediaId"]), (&"published".into(), &media.id.into()));
+    assert_eq!(
+        (&told["state"], &told["mediaId"]),
+        (&"published".into(), &media.id.into())
+    );
     let events = events(&journey, &account, &post).await;
-    assert_eq!(events.last().map(String::as_str), Some("published"), "{events:?}");
+    assert_eq!(
+        events.last().map(String::as_str),
+        Some("published"),
+        "{events:?}"
+    );
     journey.finish().await;
 }
 
@@ -284,7 +308,10 @@ async fn d_a_container_that_turns_out_to_be_published_makes_its_post_published()
     publish::handle(app.clone(), task).await.expect("a step");
     journey.advance(MINUTE * 5).await;
     let told = shown(&journey, &account, &post).await;
-    assert_eq!((&told["state"], &told["mediaId"]), (&"published".into(), &json!(read.media_id)));
+    assert_eq!(
+        (&told["state"], &told["mediaId"]),
+        (&"published".into(), &json!(read.media_id))
+    );
     assert_eq!((publish_calls(&journey), live(&journey)), (1, 1));
     journey.finish().await;
 }
@@ -360,7 +387,12 @@ async fn d_a_refusal_is_not_believed_while_a_read_may_be_behind() {
         }
         let behind = FaultKind::status(200, r#"{"id":"1","status_code":"FINISHED"}"#);
         fault(&journey, behind, STATUS, None);
-        fault(&journey, FaultKind::status(200, r#"{"data":[]}"#), "GET /{ig_id}/stories", None);
+        fault(
+            &journey,
+            FaultKind::status(200, r#"{"data":[]}"#),
+            "GET /{ig_id}/stories",
+            None,
+        );
         journey.advance(MINUTE).await;
         journey.world.instagram.clear_faults();
         journey.advance(MINUTE * 10).await;
@@ -375,7 +407,8 @@ async fn d_a_refusal_is_not_believed_while_a_read_may_be_behind() {
 async fn d_a_call_that_never_left_is_no_attempt() {
     let (journey, account) = with_account().await;
     let post = planned(&journey, &account, "Bread", MINUTE * 60).await;
-    journey.advance(MINUTE * 59).await;
+    let seconds = SignedDuration::from_secs;
+    journey.advance(MINUTE * 59 + seconds(30)).await;
     let app = journey.world.app("publish");
     for number in 0..10 {
         let now = journey.world.now();
@@ -383,10 +416,13 @@ async fn d_a_call_that_never_left_is_no_attempt() {
         let breaker = app.graph.breaker();
         breaker.record(Endpoint::PublishContainer, number, kind, now);
     }
-    journey.world.clock.advance(SignedDuration::from_secs(59));
-    journey.advance(SignedDuration::from_secs(2)).await;
+    journey.advance(seconds(32)).await;
     let record = record(&journey, &account, &post).await;
-    assert_eq!((record.state, &record.attempt), (State::Ready, &None), "{record:?}");
+    assert_eq!(
+        (record.state, &record.attempt),
+        (State::Ready, &None),
+        "{record:?}"
+    );
     let waiting = record.waiting.expect("a reason");
     assert_eq!(waiting.code, "paused_by_breaker");
     journey.advance(MINUTE * 10).await;
@@ -468,7 +504,10 @@ async fn d_a_step_that_somebody_overtakes_leaves_the_post_its_time() {
         journey.advance(MINUTE * 31).await;
         let told = shown(&journey, &account, &post).await;
         assert_eq!(told["state"], "published", "{waits}: {told}");
-        assert!(told["lateSeconds"].as_i64().expect("a number") <= 2, "{waits}: {told}");
+        assert!(
+            told["lateSeconds"].as_i64().expect("a number") <= 2,
+            "{waits}: {told}"
+        );
         journey.advance(MINUTE * 40).await;
         if is_done {
             break;
