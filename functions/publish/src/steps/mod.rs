@@ -87,11 +87,12 @@ pub(crate) async fn advance(
         item: None,
         now,
     };
+    // On the heap each: together they are more than a small stack takes.
     match step.post.state {
-        State::Scheduled | State::Preparing => prepare::prepare(step).await,
-        State::Ready => publish::at_its_time(step).await,
-        State::Publishing | State::Unknown => settle::settle(step).await,
-        State::Published => after::finish(step).await,
+        State::Scheduled | State::Preparing => Box::pin(prepare::prepare(step)).await,
+        State::Ready => Box::pin(publish::at_its_time(step)).await,
+        State::Publishing | State::Unknown => Box::pin(settle::settle(step)).await,
+        State::Published => Box::pin(after::finish(step)).await,
         State::Draft | State::Failed | State::Canceled => Ok(()),
     }
 }

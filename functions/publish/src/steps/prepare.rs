@@ -57,7 +57,7 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     let polled = poll_unfinished(&mut step, &token).await?;
     match polled {
         Polled::Finished => {}
-        Polled::Live => return settle::live(step, None).await,
+        Polled::Live => return Box::pin(settle::live(step, None)).await,
         Polled::NotYet => return not_yet(step).await,
         Polled::TooLong => return too_long(step).await,
         Polled::Refused(error) => return refused(step, &token, error).await,
@@ -217,7 +217,7 @@ async fn ready(mut step: Step) -> Result<(), TaskError> {
     let publish_at = step.publish_at();
     become_state(&mut step.post, State::Ready, None)?;
     if publish_at <= step.now {
-        return publish::publish(step).await;
+        return Box::pin(publish::publish(step)).await;
     }
     let told = step.told(
         "ready",

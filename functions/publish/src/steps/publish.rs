@@ -27,7 +27,7 @@ const TRIES: u32 = 8;
 pub(super) async fn at_its_time(mut step: Step) -> Result<(), TaskError> {
     let publish_at = step.publish_at();
     if step.now >= publish_at {
-        return publish(step).await;
+        return Box::pin(publish(step)).await;
     }
     let found = preflight::check(
         &step.app,

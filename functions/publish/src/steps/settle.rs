@@ -88,7 +88,7 @@ pub(super) async fn settle(mut step: Step) -> Result<(), TaskError> {
         Decision::Live(media) => live(step, media).await,
         Decision::PublishAgain => {
             become_state(&mut step.post, State::Ready, None)?;
-            publish(step).await
+            Box::pin(publish(step)).await
         }
         Decision::Wait(reason, until) => {
             become_state(&mut step.post, State::Ready, None)?;
