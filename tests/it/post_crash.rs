@@ -1,7 +1,5 @@
 //! The process ends anywhere on a post's way: at every wait of every step, and of the request that takes it in.
 
-use std::pin::pin;
-
 use aws_sim::{Fault as AwsFault, FaultKind as AwsFaultKind};
 use futures_util::future::join;
 use instagram_sim::{Fault, FaultKind};
@@ -310,7 +308,7 @@ async fn d_a_sandbox_that_sleeps_anywhere_for_an_hour_publishes_nothing_twice() 
         let deadline = journey.world.clock.milliseconds() + 7_200_000;
         context.deadline = u64::try_from(deadline).expect("after 1970");
         let sleeper = sandbox(&journey);
-        let mut task = pin!(sleeper.invoke(&event, context));
+        let mut task = Box::pin(sleeper.invoke(&event, context));
         if held_after(waits, &mut task).await.is_none() {
             slept = true;
             journey.advance(SignedDuration::from_mins(61)).await;
