@@ -235,6 +235,7 @@ async fn d_a_media_id_that_comes_after_the_post_was_called_off_is_kept() {
     let reply = ask(&journey, HttpCall::delete(&target)).await;
     assert_eq!(reply.json()["state"], "canceled", "{}", reply.text());
     journey.world.instagram.clear_faults();
+    journey.world.clock.advance(MINUTE);
     task.await.expect("an answer").get();
     journey.advance(MINUTE * 10).await;
     let told = shown(&journey, &account, &post).await;
