@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use shared::account::Account;
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, Problem, given};
+use shared::http::{EditableAccount, JsonBody, NewIds, Problem, given};
 use shared::post::{Content, Finding, Post, State, schema};
+use shared::table::timeline::TimelineEntry;
 use utoipa::openapi::schema::{AnyOf, KnownFormat, Object, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -144,9 +145,10 @@ pub(crate) struct Preflight {
 pub(crate) async fn create_post(
     FromState(app): FromState<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
+    ids: NewIds,
     JsonBody(new): JsonBody<NewPost>,
 ) -> Result<(StatusCode, Json<PostView>), Problem> {
-    let post = create(&app, &account, &caller.user, new).await?;
+    let post = create(&app, &account, &caller.user, &ids, 0, new).await?;
     Ok((StatusCode::CREATED, Json(post.into())))
 }
 
@@ -170,32 +172,47 @@ pub(crate) async fn check_post(
     }))
 }
 
-/// Takes a post in: refused where the preflight finds that it cannot be published, unless it is a draft.
+/// Takes the `number`th post of a request in: refused where the preflight finds that it cannot be published, unless it is
+/// a draft. What an earlier time of the same request has made is answered as it stands now.
 pub(super) async fn create(
     app: &Arc<App>,
     account: &Account,
     user: &str,
+    ids: &NewIds,
+    number: usize,
     new: NewPost,
 ) -> Result<Post, Problem> {
+    let id = ids.id(number);
+    if ids.is_repeated
+        && let Some(stored) = app.table.post(&account.id, &id).await?
+    {
+        return Ok(stored);
+    }
     let NewPost { content, plan } = new;
     let content = with_template(app, account, content, &plan).await?;
     let now = app.clock.now();
-    let id = uuid::Uuid::new_v4().to_string();
     let mut post = Post::new(id, account.id.as_str(), user, content, now);
-    if plan.draft {
+    let entry = if plan.draft {
         post.publish_at = match plan.publish_at {
             None => None,
             some => Some(moment(some, now)?),
         };
-        let entry = told("drafted", "The post is kept as a draft.", user, now);
-        app.table.add_post(&post, &[entry]).await?;
+        told("drafted", "The post is kept as a draft.", user, now)
+    } else {
+        plan_post(app, account, &mut post, moment(plan.publish_at, now)?).await?;
+        wake(app, &post, now).await?;
+        told("scheduled", planned_sentence(&post), user, now)
+    };
+    add(app, post, entry).await
+}
+
+/// Keeps a new post, or answers the one that is there already.
+pub(super) async fn add(app: &App, post: Post, entry: TimelineEntry) -> Result<Post, Problem> {
+    if app.table.add_post(&post, &[entry]).await? {
         return Ok(post);
     }
-    plan_post(app, account, &mut post, moment(plan.publish_at, now)?).await?;
-    let entry = told("scheduled", planned_sentence(&post), user, now);
-    wake(app, &post, now).await?;
-    app.table.add_post(&post, &[entry]).await?;
-    Ok(post)
+    let stored = app.table.post(&post.account, &post.id).await?;
+    Ok(stored.unwrap_or(post))
 }
 
 shared::refusals!(
