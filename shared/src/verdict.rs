@@ -41,9 +41,9 @@ pub fn failure(error: &GraphError, now: Timestamp) -> Failure {
 }
 
 /// Takes over what a working answer proves: the token lives, and this is how much of the limits is used.
-pub fn note_success(account: &mut Account, usage: &Usage) {
+pub fn note_success(account: &mut Account, usage: &Usage, now: Timestamp) {
     account.mark_working();
-    note_usage(account, usage);
+    note_usage(account, usage, now);
 }
 
 /// What a refusal weighs.
@@ -61,7 +61,7 @@ pub enum Weight {
 
 /// Takes over what a refusal means for the account; [`weigh`] says what it weighs.
 pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, now: Timestamp) {
-    note_usage(account, &error.usage);
+    note_usage(account, &error.usage, now);
     if weight == Weight::Dismissed || !account.is_connected() {
         return;
     }
@@ -89,7 +89,20 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
         }
         // Only the profile needs nothing but the basic scope; another call's refusal leaves the account at work.
         AccountEffect::MissingPermission if error.endpoint != Endpoint::Profile => return,
-        AccountEffect::MissingPermission | AccountEffect::NeedsUserAction => Status::Error,
+        AccountEffect::MissingPermission => Status::Error,
+        AccountEffect::NeedsUserAction => {
+            // Every other post would be refused as well. Nobody tells when the person has acted: so it is tried again soon.
+            if matches!(
+                error.endpoint,
+                Endpoint::CreateContainer | Endpoint::PublishContainer
+            ) {
+                account.publishing_paused = Some(PublishingPause {
+                    until: now + publishing_pause(error),
+                    reason: failure(error, now),
+                });
+            }
+            Status::Error
+        }
         AccountEffect::TokenSuspect => match account.token_suspect_since {
             None => {
                 account.token_suspect_since = Some(now);
@@ -321,8 +334,10 @@ fn status_changed(account: &Account, by: &str, now: Timestamp) -> TimelineEntry 
     }
 }
 
-fn note_usage(account: &mut Account, usage: &Usage) {
+/// Takes over how much of the limits is used, where an answer says it.
+pub fn note_usage(account: &mut Account, usage: &Usage, now: Timestamp) {
     if let Some(percent) = usage.max_percent() {
         account.rate.usage_percent = Some(percent.into());
+        account.rate.usage_at = Some(now);
     }
 }

@@ -52,7 +52,8 @@ async fn repeated_after_every_end(
         let ended = ended_after(waits, api.invoke(&event, Context::default())).await;
         // Until the request counts as dead; what it has made is published meanwhile.
         journey.advance(MINUTE * 3).await;
-        acted += usize::from(ended.is_none() && listed(&journey, &account).await.len() > waits * made);
+        acted +=
+            usize::from(ended.is_none() && listed(&journey, &account).await.len() > waits * made);
         let again = ask(&journey, call).await;
         assert_eq!(again.status, status, "{waits}: {}", again.text());
         journey.advance(MINUTE * 30).await;
@@ -86,7 +87,8 @@ async fn d04_a_bulk_under_a_key_that_ends_anywhere_and_is_made_again_makes_each_
 
 /// The table takes the post and says that it did not: the caller is told of a failure, and asks again.
 #[tokio::test]
-async fn d04_a_post_that_was_taken_in_and_answered_with_an_error_is_the_one_that_a_repetition_answers() {
+async fn d04_a_post_that_was_taken_in_and_answered_with_an_error_is_the_one_that_a_repetition_answers()
+ {
     let (journey, account) = with_account().await;
     let target = format!("/instagram/accounts/{account}/posts");
     let call = |caption: &str| {
@@ -94,7 +96,11 @@ async fn d04_a_post_that_was_taken_in_and_answered_with_an_error_is_the_one_that
             .header("idempotency-key", "order-1")
             .json(&body(&journey, "image", caption))
     };
-    let fault = AwsFault::on("dynamodb", "TransactWriteItems", AwsFaultKind::AppliedThenLost);
+    let fault = AwsFault::on(
+        "dynamodb",
+        "TransactWriteItems",
+        AwsFaultKind::AppliedThenLost,
+    );
     journey.world.aws.add_fault(fault);
     let failed = ask(&journey, call("Bread")).await;
     journey.world.aws.clear_faults();
@@ -150,7 +156,10 @@ async fn d13_while_an_account_is_restricted_its_other_posts_are_not_prepared() {
     let first = created(&journey, &account, &body(&journey, "image", "Bread")).await;
     journey.advance(MINUTE).await;
     let failed = shown(&journey, &account, &first).await;
-    assert_eq!(failed["stateReason"]["code"], "account_restricted", "{failed}");
+    assert_eq!(
+        failed["stateReason"]["code"], "account_restricted",
+        "{failed}"
+    );
     let second = created(&journey, &account, &body(&journey, "image", "Rolls")).await;
     journey.advance(MINUTE * 5).await;
     let waiting = shown(&journey, &account, &second).await;
@@ -212,7 +221,11 @@ async fn comment_written_once_everywhere(trouble: Option<FaultKind>) {
             let comments = journey.world.instagram.comments_on(media);
             assert_eq!(comments.len(), 1, "{trouble:?} {end:?}: {record:?}");
             let comment = record.comment.as_ref().expect("a comment");
-            assert_eq!(comment.id.as_ref(), Some(&comments[0].id), "{end:?}: {record:?}");
+            assert_eq!(
+                comment.id.as_ref(),
+                Some(&comments[0].id),
+                "{end:?}: {record:?}"
+            );
             assert_eq!((&comment.failure, &record.waiting), (&None, &None));
             points += 1;
             if deliveries.outlived || deliveries.count <= delivery {
@@ -292,7 +305,11 @@ async fn d_a_comment_that_instagram_does_not_take_tells_instagrams_reason() {
 async fn d_a_comment_of_an_account_that_was_renamed_is_not_written_twice() {
     let (journey, account) = with_account().await;
     let instagram = &journey.world.instagram;
-    instagram.add_fault(Fault::new(FaultKind::ApplyThenDrop).at(WRITE_COMMENT).times(1));
+    instagram.add_fault(
+        Fault::new(FaultKind::ApplyThenDrop)
+            .at(WRITE_COMMENT)
+            .times(1),
+    );
     let post = created(&journey, &account, &commented(&journey, "Bread")).await;
     journey.advance(SignedDuration::from_secs(30)).await;
     assert_eq!(calls_of(&journey, WRITE_COMMENT), 1);
@@ -391,7 +408,10 @@ async fn c11_a_sync_gives_way_to_publishing_on_the_accounts_budget() {
     };
     let first = created(&journey, &account, &body(&journey, "image", "Bread")).await;
     journey.advance(MINUTE * 5).await;
-    assert_eq!(shown(&journey, &account, &first).await["state"], "published");
+    assert_eq!(
+        shown(&journey, &account, &first).await["state"],
+        "published"
+    );
     let record_now = journey.records(ANN.company).await.remove(0);
     assert_eq!(record_now.rate.usage_percent, Some(80));
     journey.world.instagram.clear_calls();
@@ -402,7 +422,10 @@ async fn c11_a_sync_gives_way_to_publishing_on_the_accounts_budget() {
     // Publishing goes on.
     let second = created(&journey, &account, &body(&journey, "image", "Rolls")).await;
     journey.advance(MINUTE * 5).await;
-    assert_eq!(shown(&journey, &account, &second).await["state"], "published");
+    assert_eq!(
+        shown(&journey, &account, &second).await["state"],
+        "published"
+    );
     // What was told long ago says nothing any more.
     journey.advance(MINUTE * 70).await;
     journey.world.instagram.clear_calls();

@@ -11,8 +11,9 @@ use shared::http::{EditableAccount, JsonBody, NewIds, Problem};
 use shared::post::Finding;
 use utoipa::ToSchema;
 
-use super::new_post::{NewPost, create};
+use super::new_post::{NewPost, Request, create};
 use super::view::PostView;
+use crate::preflight::Looks;
 
 /// How many posts one request takes.
 const MOST: usize = 50;
@@ -80,6 +81,12 @@ pub(crate) async fn create_posts(
     }
     let mut posts = body.posts.into_iter().enumerate();
     let mut results = Vec::new();
+    let request = Request {
+        account: &account,
+        user: &caller.user,
+        ids: &ids,
+        looks: &Looks::default(),
+    };
     loop {
         let some: Vec<_> = posts.by_ref().take(AT_ONCE).collect();
         if some.is_empty() {
@@ -87,7 +94,7 @@ pub(crate) async fn create_posts(
         }
         let created = some.into_iter().map(async |(number, post)| {
             let new: NewPost = shared::http::extract::member(post)?;
-            create(&app, &account, &caller.user, &ids, number, new).await
+            create(&app, request, number, new).await
         });
         results.extend(join_all(created).await.into_iter().map(verdict));
     }

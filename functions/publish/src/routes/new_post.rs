@@ -21,6 +21,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::templates;
 use super::view::PostView;
+use crate::preflight::Looks;
 use crate::steps::told;
 use crate::wake::wake;
 use crate::{preflight, timing};
@@ -148,7 +149,13 @@ pub(crate) async fn create_post(
     ids: NewIds,
     JsonBody(new): JsonBody<NewPost>,
 ) -> Result<(StatusCode, Json<PostView>), Problem> {
-    let post = create(&app, &account, &caller.user, &ids, 0, new).await?;
+    let request = Request {
+        account: &account,
+        user: &caller.user,
+        ids: &ids,
+        looks: &Looks::default(),
+    };
+    let post = create(&app, request, 0, new).await?;
     Ok((StatusCode::CREATED, Json(post.into())))
 }
 
@@ -172,16 +179,29 @@ pub(crate) async fn check_post(
     }))
 }
 
+/// What the posts of one request share.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) account: &'a Account,
+    pub(super) user: &'a str,
+    pub(super) ids: &'a NewIds,
+    pub(super) looks: &'a Looks,
+}
+
 /// Takes the `number`th post of a request in: refused where the preflight finds that it cannot be published, unless it is
 /// a draft. What an earlier time of the same request has made is answered as it stands now.
 pub(super) async fn create(
     app: &Arc<App>,
-    account: &Account,
-    user: &str,
-    ids: &NewIds,
+    request: Request<'_>,
     number: usize,
     new: NewPost,
 ) -> Result<Post, Problem> {
+    let Request {
+        account,
+        user,
+        ids,
+        looks,
+    } = request;
     let id = ids.id(number);
     if ids.is_repeated
         && let Some(stored) = app.table.post(&account.id, &id).await?
@@ -199,7 +219,8 @@ pub(super) async fn create(
         };
         told("drafted", "The post is kept as a draft.", user, now)
     } else {
-        plan_post(app, account, &mut post, moment(plan.publish_at, now)?).await?;
+        let publish_at = moment(plan.publish_at, now)?;
+        plan_among(looks, app, account, &mut post, publish_at).await?;
         wake(app, &post, now).await?;
         told("scheduled", planned_sentence(&post), user, now)
     };
@@ -281,7 +302,18 @@ pub(super) async fn plan_post(
     post: &mut Post,
     publish_at: Timestamp,
 ) -> Result<(), Problem> {
-    let findings = preflight::check(app, account, &post.content, Some(publish_at)).await?;
+    plan_among(&Looks::default(), app, account, post, publish_at).await
+}
+
+async fn plan_among(
+    looks: &Looks,
+    app: &Arc<App>,
+    account: &Account,
+    post: &mut Post,
+    publish_at: Timestamp,
+) -> Result<(), Problem> {
+    let content = &post.content;
+    let findings = preflight::check_among(looks, app, account, content, Some(publish_at)).await?;
     if findings.iter().any(|finding| finding.is_blocking) {
         return Err(post_refused(findings));
     }

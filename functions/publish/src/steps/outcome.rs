@@ -40,11 +40,11 @@ pub(super) fn outcome(
             // The account's record says until when.
             return Outcome::Wait(None);
         }
-        AccountEffect::MissingPermission
-        | AccountEffect::TokenSuspect
-        | AccountEffect::TokenDead
-        | AccountEffect::Revoked
-        | AccountEffect::NeedsUserAction => return Outcome::Wait(None),
+        AccountEffect::TokenSuspect | AccountEffect::TokenDead | AccountEffect::Revoked => {
+            return Outcome::Wait(None);
+        }
+        // It says so to every call until a person has acted at Instagram: the post tells them, and is not tried again.
+        AccountEffect::MissingPermission | AccountEffect::NeedsUserAction => return Outcome::Fail,
     }
     let first = match row.retry {
         Retry::Never | Retry::AfterUserActs => return Outcome::Fail,
@@ -97,6 +97,8 @@ mod tests {
         assert_eq!(seconds(ErrorKind::NotReady, 100), 30);
         assert_eq!(of(ErrorKind::SpamSuspected, 0), Outcome::Wait(None));
         assert_eq!(of(ErrorKind::TokenExpired, 0), Outcome::Wait(None));
+        assert_eq!(of(ErrorKind::AccountRestricted, 0), Outcome::Fail);
+        assert_eq!(of(ErrorKind::PermissionMissing, 0), Outcome::Fail);
     }
 
     #[test]

@@ -36,6 +36,14 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     if let Some(reason) = check(&mut step).await? {
         return step.fail(reason).await;
     }
+    let pause = step.account.publishing_pause_at(step.now);
+    if let Some(pause) = pause.filter(|pause| pause.needs_person()) {
+        let closed = Closed {
+            reason: pause.reason.clone(),
+            until: Some(pause.until),
+        };
+        return step.wait(closed).await;
+    }
     let token = match step.token().await? {
         Ok(token) => token,
         Err(closed) => return step.wait(closed).await,

@@ -92,7 +92,10 @@ pub(super) async fn publish(step: Step, mut post: Post) -> Result<(), TaskError>
         .await;
     let step = Step { post, ..step };
     match answer {
-        Ok(answered) => published(&step, answered.value).await,
+        Ok(answered) => {
+            published(&step, answered.value).await?;
+            step.note_usage(&answered.usage).await
+        }
         Err(error) => {
             // First the post, then the account: the post's state is what must not be lost.
             unclear(&step, &error).await?;
