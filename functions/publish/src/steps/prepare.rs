@@ -36,8 +36,10 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     if let Some(reason) = check(&mut step).await? {
         return step.fail(reason).await;
     }
+    // What is made already is only asked about, which nobody restricts.
+    let is_made = step.post.container.is_some();
     let pause = step.account.publishing_pause_at(step.now);
-    if let Some(pause) = pause.filter(|pause| pause.needs_person()) {
+    if let Some(pause) = pause.filter(|pause| pause.needs_person() && !is_made) {
         let closed = Closed {
             reason: pause.reason.clone(),
             until: Some(pause.until),
