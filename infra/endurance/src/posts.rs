@@ -163,7 +163,7 @@ pub(crate) async fn run(options: &PostsOptions) -> Result<bool, String> {
         for number in taken..options.posts.min(taken + TOGETHER) {
             // Half of each kind at once, half within the next two hours.
             let later = world.now() + SignedDuration::from_secs(random.within(0..7200));
-            let publish_at = (number / KINDS % 2 == 0).then_some(later);
+            let publish_at = (number / KINDS).is_multiple_of(2).then_some(later);
             let account = &publishing.accounts[number % publishing.accounts.len()];
             publishing
                 .create(account, &publishing.body(number, publish_at))
