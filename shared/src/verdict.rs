@@ -45,9 +45,9 @@ pub fn failure_of(kind: ErrorKind, now: Timestamp) -> Failure {
 }
 
 /// Takes over what a working answer proves: the token lives, and this is how much of the limits is used.
-pub fn note_success(account: &mut Account, usage: &Usage) {
+pub fn note_success(account: &mut Account, usage: &Usage, now: Timestamp) {
     account.mark_working();
-    note_usage(account, usage);
+    note_usage(account, usage, now);
 }
 
 /// What a refusal weighs.
@@ -65,7 +65,7 @@ pub enum Weight {
 
 /// Takes over what a refusal means for the account; [`weigh`] says what it weighs.
 pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, now: Timestamp) {
-    note_usage(account, &error.usage);
+    note_usage(account, &error.usage, now);
     if weight == Weight::Dismissed || !account.is_connected() {
         return;
     }
@@ -77,7 +77,12 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
         }
     }
     let effect = error.row().effect;
-    if error.endpoint == Endpoint::PublishContainer && effect.needs_a_person() {
+    let is_publishing = matches!(
+        error.endpoint,
+        Endpoint::CreateContainer | Endpoint::PublishContainer
+    );
+    if is_publishing && effect.needs_a_person() {
+        // Every other post would be refused as well.
         pause_publishing(account, error, now);
     }
     let status = match effect {
@@ -122,12 +127,11 @@ fn pause_publishing(account: &mut Account, error: &GraphError, now: Timestamp) {
     });
 }
 
-/// How long nothing is published after this refusal. A full quota empties bit by bit; whether a person has done their
-/// part, only another try can tell.
+/// How long nothing is published after this refusal. A full quota empties bit by bit, and nobody tells when a person has
+/// acted: so it is tried again soon.
 fn publishing_pause(error: &GraphError) -> SignedDuration {
     match error.row().retry {
         Retry::AfterHours(hours) => SignedDuration::from_hours(hours.into()),
-        Retry::AfterUserActs => SignedDuration::from_hours(1),
         _ => SignedDuration::from_mins(30),
     }
 }
@@ -335,8 +339,10 @@ fn status_changed(account: &Account, by: &str, now: Timestamp) -> TimelineEntry 
     }
 }
 
-fn note_usage(account: &mut Account, usage: &Usage) {
+/// Takes over how much of the limits is used, where an answer says it.
+pub fn note_usage(account: &mut Account, usage: &Usage, now: Timestamp) {
     if let Some(percent) = usage.max_percent() {
         account.rate.usage_percent = Some(percent.into());
+        account.rate.usage_at = Some(now);
     }
 }

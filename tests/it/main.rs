@@ -15,6 +15,7 @@ mod login;
 mod openapi;
 mod policy;
 mod post_crash;
+mod post_edges;
 mod posts;
 mod posts_true;
 mod queue;

@@ -21,7 +21,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(26);
 
 /// What goes wrong on a post's way besides a process that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+pub(crate) enum Trouble {
     None,
     /// Instagram publishes, and its answer is lost.
     AnswerLost,
@@ -37,9 +37,9 @@ enum Trouble {
 
 /// Where the process ends: at which delivery, and at which of its waits.
 #[derive(Clone, Copy, Debug)]
-struct End {
-    delivery: usize,
-    waits: usize,
+pub(crate) struct End {
+    pub(crate) delivery: usize,
+    pub(crate) waits: usize,
 }
 
 fn sandbox(journey: &Journey) -> Function {
@@ -48,9 +48,10 @@ fn sandbox(journey: &Journey) -> Function {
 
 /// Hands over what waits in the posts' queue, one message at a time, and ends the process where `end` says. Returns how
 /// many deliveries there were, and whether the one that was to end early came to its end before.
-struct Deliveries {
-    count: usize,
-    outlived: bool,
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    pub(crate) count: usize,
+    pub(crate) outlived: bool,
 }
 
 impl Deliveries {
@@ -101,7 +102,7 @@ impl Deliveries {
     }
 
     /// Until nothing is due for the post any more.
-    async fn until_rest(
+    pub(crate) async fn until_rest(
         &mut self,
         journey: &Journey,
         account: &str,

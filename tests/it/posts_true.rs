@@ -334,7 +334,7 @@ async fn d13_a_restricted_account_fails_its_post_and_pauses_the_others() {
         assert_eq!(told["state"], "failed", "{told}");
         assert_eq!(told["stateReason"]["code"], code, "{told}");
         let second = created(&journey, &account, &body(&journey, "image", "Rolls")).await;
-        journey.advance(MINUTE * 30).await;
+        journey.advance(MINUTE * 20).await;
         let told = shown(&journey, &account, &second).await;
         assert_eq!(told["waiting"]["code"], code, "{told}");
         assert_eq!(publish_calls(&journey), 1);

@@ -12,5 +12,6 @@ pub mod problem;
 pub use caller::{Caller, Editor, Role};
 pub use edge::edge;
 pub use extract::{JsonBody, QueryString, given};
+pub use idempotency::NewIds;
 pub use owned::{EditableAccount, OwnAccount};
 pub use problem::Problem;

@@ -115,6 +115,9 @@ pub struct Attempt {
     pub refusal: Option<Failure>,
 }
 
+/// The code of a first comment's failure where it is not known whether the comment stands below the post.
+pub const COMMENT_UNCLEAR: &str = "comment_unclear";
+
 /// What has become of the first comment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -124,6 +127,14 @@ pub struct FirstComment {
     pub id: Option<String>,
     /// How often it was sent.
     pub tries: u32,
+    /// When it was sent first: a comment that is older is not this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// What Instagram answered last, where it refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Failure>,
+    /// How often it was put off, because it could not be looked for or sent.
+    pub looks: u32,
     /// Why it is not written, once that is given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -47,14 +47,12 @@ impl Table {
         self.get_record(keys::post(account, id)).await
     }
 
-    /// Writes a post that is new, and tells of it.
-    pub async fn add_post(&self, post: &Post, told: &[TimelineEntry]) -> Result<(), AwsError> {
+    /// Writes a post that is new, and tells of it. `false`: it is there already, written by an earlier request that had
+    /// no answer, or by this write itself where the SDK repeated it.
+    pub async fn add_post(&self, post: &Post, told: &[TimelineEntry]) -> Result<bool, AwsError> {
         let write = self.put_write(post_item(post)?, Condition::is_new())?;
-        match self.transact(self.with_told(post, write, told)?).await? {
-            Transaction::Written => Ok(()),
-            // The SDK repeated a write whose answer was lost, under an id that is random.
-            Transaction::Refused(_) => Ok(()),
-        }
+        let items = self.with_told(post, write, told)?;
+        Ok(self.transact(items).await? == Transaction::Written)
     }
 
     /// Writes a post where nobody wrote since `read_version`, and tells of it: both or neither. `false`: somebody wrote.

@@ -12,14 +12,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use shared::account::Account;
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, Problem, given};
+use shared::http::{EditableAccount, JsonBody, NewIds, Problem, given};
 use shared::post::{Content, Finding, Post, State, schema};
+use shared::table::timeline::TimelineEntry;
 use utoipa::openapi::schema::{AnyOf, KnownFormat, Object, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::templates;
 use super::view::PostView;
+use crate::preflight::Looks;
 use crate::steps::told;
 use crate::wake::wake_and_write;
 use crate::{preflight, timing};
@@ -144,9 +146,16 @@ pub(crate) struct Preflight {
 pub(crate) async fn create_post(
     FromState(app): FromState<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
+    ids: NewIds,
     JsonBody(new): JsonBody<NewPost>,
 ) -> Result<(StatusCode, Json<PostView>), Problem> {
-    let post = create(&app, &account, &caller.user, new).await?;
+    let request = Request {
+        account: &account,
+        user: &caller.user,
+        ids: &ids,
+        looks: &Looks::default(),
+    };
+    let post = create(&app, request, 0, new).await?;
     Ok((StatusCode::CREATED, Json(post.into())))
 }
 
@@ -170,32 +179,61 @@ pub(crate) async fn check_post(
     }))
 }
 
-/// Takes a post in: refused where the preflight finds that it cannot be published, unless it is a draft.
+/// What the posts of one request share.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) account: &'a Account,
+    pub(super) user: &'a str,
+    pub(super) ids: &'a NewIds,
+    pub(super) looks: &'a Looks,
+}
+
+/// Takes the `number`th post of a request in: refused where the preflight finds that it cannot be published, unless it is
+/// a draft. What an earlier time of the same request has made is answered as it stands now.
 pub(super) async fn create(
     app: &Arc<App>,
-    account: &Account,
-    user: &str,
+    request: Request<'_>,
+    number: usize,
     new: NewPost,
 ) -> Result<Post, Problem> {
+    let Request {
+        account,
+        user,
+        ids,
+        looks,
+    } = request;
+    let id = ids.id(number);
+    if ids.is_repeated
+        && let Some(stored) = app.table.post(&account.id, &id).await?
+    {
+        return Ok(stored);
+    }
     let NewPost { content, plan } = new;
     let content = with_template(app, account, content, &plan).await?;
     let now = app.clock.now();
-    let id = uuid::Uuid::new_v4().to_string();
     let mut post = Post::new(id, account.id.as_str(), user, content, now);
-    if plan.draft {
+    let entry = if plan.draft {
         post.publish_at = match plan.publish_at {
             None => None,
             some => Some(moment(some, now)?),
         };
-        let entry = told("drafted", "The post is kept as a draft.", user, now);
-        app.table.add_post(&post, &[entry]).await?;
+        told("drafted", "The post is kept as a draft.", user, now)
+    } else {
+        let publish_at = moment(plan.publish_at, now)?;
+        plan_among(looks, app, account, &mut post, publish_at).await?;
+        told("scheduled", planned_sentence(&post), user, now)
+    };
+    add(app, post, entry).await
+}
+
+/// Keeps a new post, or answers the one that is there already.
+pub(super) async fn add(app: &App, post: Post, entry: TimelineEntry) -> Result<Post, Problem> {
+    let write = app.table.add_post(&post, std::slice::from_ref(&entry));
+    if wake_and_write(app, &post, write).await? {
         return Ok(post);
     }
-    plan_post(app, account, &mut post, moment(plan.publish_at, now)?).await?;
-    let entry = told("scheduled", planned_sentence(&post), user, now);
-    let write = async { app.table.add_post(&post, &[entry]).await.map(|()| true) };
-    wake_and_write(app, &post, write).await?;
-    Ok(post)
+    let stored = app.table.post(&post.account, &post.id).await?;
+    Ok(stored.unwrap_or(post))
 }
 
 shared::refusals!(
@@ -264,7 +302,18 @@ pub(super) async fn plan_post(
     post: &mut Post,
     publish_at: Timestamp,
 ) -> Result<(), Problem> {
-    let findings = preflight::check(app, account, &post.content, Some(publish_at)).await?;
+    plan_among(&Looks::default(), app, account, post, publish_at).await
+}
+
+async fn plan_among(
+    looks: &Looks,
+    app: &Arc<App>,
+    account: &Account,
+    post: &mut Post,
+    publish_at: Timestamp,
+) -> Result<(), Problem> {
+    let content = &post.content;
+    let findings = preflight::check_among(looks, app, account, content, Some(publish_at)).await?;
     if findings.iter().any(|finding| finding.is_blocking) {
         return Err(post_refused(findings));
     }

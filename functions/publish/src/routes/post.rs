@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use shared::account::Failure;
 use shared::app::App;
-use shared::http::{JsonBody, Problem, given};
+use shared::http::{JsonBody, NewIds, Problem, given};
 use shared::post::{Content, Post, State, schema};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::new_post::{
-    When, moment, not_changeable, plan_post, planned_sentence, post_refused, publish_at_past,
+    When, add, moment, not_changeable, plan_post, planned_sentence, post_refused, publish_at_past,
     publish_at_too_far,
 };
 use super::own::{EditablePost, OwnPost, post_not_found};
@@ -303,13 +303,13 @@ pub(crate) async fn retry_post(
 pub(crate) async fn duplicate_post(
     FromState(app): FromState<Arc<App>>,
     EditablePost { caller, post, .. }: EditablePost,
+    ids: NewIds,
 ) -> Result<(StatusCode, Json<PostView>), Problem> {
     let now = app.clock.now();
-    let id = uuid::Uuid::new_v4().to_string();
-    let copy = Post::new(id, &post.account, &caller.user, post.content, now);
+    let copy = Post::new(ids.id(0), &post.account, &caller.user, post.content, now);
     let sentence = format!("The post is a copy of {}, kept as a draft.", post.id);
     let entry = told("drafted", sentence, &caller.user, now);
-    app.table.add_post(&copy, &[entry]).await?;
+    let copy = add(&app, copy, entry).await?;
     Ok((StatusCode::CREATED, Json(copy.into())))
 }
 

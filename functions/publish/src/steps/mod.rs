@@ -9,6 +9,7 @@
 
 mod after;
 mod audit;
+mod budget;
 mod outcome;
 mod prepare;
 mod publish;

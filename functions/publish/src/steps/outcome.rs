@@ -19,8 +19,6 @@ pub(super) enum Outcome {
     Again(SignedDuration),
     /// The account cannot go on before something ends.
     Wait(Option<Timestamp>),
-    /// The account cannot go on before a person has done something.
-    NeedsPerson,
     /// With new containers.
     Renew,
     /// It cannot work.
@@ -44,9 +42,8 @@ pub(super) fn outcome(
         AccountEffect::RateLimited => {
             return Outcome::Wait(Some(now + said.unwrap_or(SignedDuration::from_hours(1))));
         }
-        AccountEffect::MissingPermission | AccountEffect::NeedsUserAction => {
-            return Outcome::NeedsPerson;
-        }
+        // It says so to every call until a person has acted: the post tells them, and is not tried again.
+        AccountEffect::MissingPermission | AccountEffect::NeedsUserAction => return Outcome::Fail,
         // The account's record says until when.
         AccountEffect::PublishingPaused
         | AccountEffect::TokenSuspect
@@ -113,8 +110,8 @@ mod tests {
         assert_eq!(of(ErrorKind::ContainerMissing, 2), Outcome::Renew);
         assert_eq!(of(ErrorKind::SpamSuspected, 0), Outcome::Wait(None));
         assert_eq!(of(ErrorKind::TokenExpired, 0), Outcome::Wait(None));
-        assert_eq!(of(ErrorKind::AccountRestricted, 0), Outcome::NeedsPerson);
-        assert_eq!(of(ErrorKind::PermissionMissing, 0), Outcome::NeedsPerson);
+        assert_eq!(of(ErrorKind::AccountRestricted, 0), Outcome::Fail);
+        assert_eq!(of(ErrorKind::PermissionMissing, 0), Outcome::Fail);
     }
 
     #[test]

@@ -38,6 +38,16 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     if let Some(reason) = check(&mut step).await? {
         return step.fail(reason).await;
     }
+    // What is made already is only asked about, which nobody restricts.
+    let is_made = step.post.container.is_some();
+    let pause = step.account.publishing_pause_at(step.now);
+    if let Some(pause) = pause.filter(|pause| pause.needs_person() && !is_made) {
+        let closed = Closed {
+            reason: pause.reason.clone(),
+            until: Some(pause.until),
+        };
+        return step.wait(closed).await;
+    }
     let token = match step.token().await? {
         Ok(token) => token,
         Err(closed) => return step.wait(closed).await,
@@ -246,10 +256,6 @@ async fn refused(step: Step, token: &AccessToken, error: GraphError) -> Result<(
             step.save(post, &[]).await
         }
         Outcome::Wait(until) => step.wait(Closed { reason, until }).await,
-        Outcome::NeedsPerson => {
-            let until = None;
-            step.wait(Closed { reason, until }).await
-        }
         Outcome::Renew if may_make_anew(&step.post) => make_anew(step, reason).await,
         Outcome::Renew | Outcome::Fail => step.fail(reason).await,
     }

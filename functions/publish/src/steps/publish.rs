@@ -95,7 +95,10 @@ pub(super) async fn publish(step: Step) -> Result<(), TaskError> {
         .await;
     let step = Step { post, ..step };
     match answer {
-        Ok(answered) => published(&step, answered.value).await,
+        Ok(answered) => {
+            published(&step, answered.value).await?;
+            step.note_usage(&answered.usage).await
+        }
         Err(error) if is_unsent(&error) => unsent(step, before, &error).await,
         Err(error) => {
             // First the post, then the account: the post's state is what must not be lost.

@@ -175,7 +175,7 @@ fn unpublished(post: &Post, attempt: &Attempt, found: Found, now: Timestamp) -> 
         Outcome::Again(_) => Decision::PublishAgain,
         Outcome::Wait(until) => Decision::Wait(reason, until),
         Outcome::Renew => anew_or_fail(post, reason),
-        Outcome::NeedsPerson | Outcome::Fail => Decision::Fail(reason),
+        Outcome::Fail => Decision::Fail(reason),
     }
 }
 
