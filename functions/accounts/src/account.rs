@@ -26,7 +26,13 @@ const LONGEST_CLIENT_ID: usize = 128;
 pub(crate) struct AccountChange {
     /// The company's own name for it; `null`: Instagram's name again.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "Our bakery")]
+    #[schema(
+        value_type = Option<String>,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
+        example = "Our bakery"
+    )]
     display_name: Option<Option<String>>,
     /// The customer that it is assigned to; `null`: none any more.
     #[serde(default, deserialize_with = "given")]
