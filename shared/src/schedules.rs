@@ -178,13 +178,14 @@ impl Schedules {
     }
 
     async fn delete(&self, name: String) -> Result<(), AwsError> {
-        let result = self
-            .client
-            .delete_schedule()
-            .group_name(&self.group)
-            .name(name)
-            .send()
-            .await;
+        let result = Box::pin(
+            self.client
+                .delete_schedule()
+                .group_name(&self.group)
+                .name(name)
+                .send(),
+        )
+        .await;
         match result {
             Ok(_) => Ok(()),
             Err(error) if is_code(&error, "ResourceNotFoundException") => Ok(()),
@@ -217,17 +218,18 @@ impl Schedules {
             .build()
             .map_err(incomplete)?;
         for _ in 0..TRIES {
-            let created = self
-                .client
-                .create_schedule()
-                .group_name(&self.group)
-                .name(&plan.name)
-                .schedule_expression(&plan.expression)
-                .flexible_time_window(window.clone())
-                .target(target.clone())
-                .action_after_completion(afterwards.clone())
-                .send()
-                .await;
+            let created = Box::pin(
+                self.client
+                    .create_schedule()
+                    .group_name(&self.group)
+                    .name(&plan.name)
+                    .schedule_expression(&plan.expression)
+                    .flexible_time_window(window.clone())
+                    .target(target.clone())
+                    .action_after_completion(afterwards.clone())
+                    .send(),
+            )
+            .await;
             match created {
                 Ok(_) => return Ok(()),
                 Err(error) if is_code(&error, "ConflictException") => {
@@ -237,17 +239,18 @@ impl Schedules {
                 }
                 Err(error) => return Err(AwsError::new("CreateSchedule", &error)),
             }
-            let updated = self
-                .client
-                .update_schedule()
-                .group_name(&self.group)
-                .name(&plan.name)
-                .schedule_expression(&plan.expression)
-                .flexible_time_window(window.clone())
-                .target(target.clone())
-                .action_after_completion(afterwards.clone())
-                .send()
-                .await;
+            let updated = Box::pin(
+                self.client
+                    .update_schedule()
+                    .group_name(&self.group)
+                    .name(&plan.name)
+                    .schedule_expression(&plan.expression)
+                    .flexible_time_window(window.clone())
+                    .target(target.clone())
+                    .action_after_completion(afterwards.clone())
+                    .send(),
+            )
+            .await;
             match updated {
                 Ok(_) => return Ok(()),
                 // It fired in between, or somebody removed it.

@@ -250,6 +250,8 @@ async fn d_a_media_id_that_comes_after_the_post_was_called_off_is_kept() {
         Some("published"),
         "{events:?}"
     );
+    // Its address is looked for in vain: the story has ended.
+    journey.advance(SignedDuration::from_hours(6)).await;
     journey.finish().await;
 }
 

@@ -156,9 +156,9 @@ pub struct PublishingPause {
 impl PublishingPause {
     /// Whether a person has to act before anything can be published.
     pub fn needs_person(&self) -> bool {
-        ErrorKind::ALL.iter().any(|kind| {
-            kind.code() == self.reason.code && kind.row().effect.needs_a_person()
-        })
+        ErrorKind::ALL
+            .iter()
+            .any(|kind| kind.code() == self.reason.code && kind.row().effect.needs_a_person())
     }
 }
 
