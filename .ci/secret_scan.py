@@ -29,6 +29,7 @@ ALLOWED = [
     (r"^infra/world/src/sqs_event\.rs$", r'md5_of_body\("', "SQS's checksum of a sample task"),
     (r"^shared/src/digest\.rs$", r'^ +"ba7816bf', 'SHA-256 of "abc", from the standard'),
     (r"^infra/aws-sim/src/wire\.rs$", r'SecretsManager => "application/', "a content type"),
+    (r"^infra/instagram-sim/src/media\.rs$", r'b"ABCDEFGHIJ', "an alphabet"),
     (r"^infra/aws-sim/tests/", r'"SecretId": "b/1"', "the name of a secret"),
 ]
 

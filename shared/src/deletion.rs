@@ -164,10 +164,10 @@ async fn erase_belongings(
             return Ok(Progress::Interrupted);
         }
         for post in keys.iter().filter_map(keys::post_of_key) {
-            if app.schedules.has_post(post).await? {
-                let schedule = Erased::outside("schedule", account, post);
+            for name in app.schedules.of_post(post).await? {
+                let schedule = Erased::outside("schedule", account, &name);
                 app.table.count_erased(code, secret, schedule).await?;
-                app.schedules.remove_post(post).await?;
+                app.schedules.remove_named(name).await?;
             }
         }
         erased += app.table.erase_counted(code, secret, keys).await?;

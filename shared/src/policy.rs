@@ -33,6 +33,12 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// A refresh whose time passed longer ago than this will not come by itself: its schedule or task was lost.
 pub const REFRESH_LOST_AFTER: SignedDuration = SignedDuration::from_hours(2);
 
+/// From this share of an account's calls on, in percent, a sync gives way: what is left is for publishing first.
+pub const SYNC_GIVES_WAY_AT: u32 = 75;
+
+/// After so long what Instagram told of an account's calls says nothing any more.
+pub const USAGE_IS_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(1);
+
 /// No schedule is made for an earlier moment than this from now: one that lies in the past when Scheduler reads it may be
 /// refused.
 pub const SOONEST_SCHEDULE: SignedDuration = SignedDuration::from_secs(60);
@@ -97,6 +103,15 @@ pub fn refresh_obstacle(
         return Some(Obstacle::CoolingDown(failure.at + COOL_DOWN));
     }
     None
+}
+
+/// Whether a sync leaves the account's calls to others: few are left, as Instagram told lately.
+pub fn sync_gives_way(account: &Account, now: Timestamp) -> bool {
+    let rate = &account.rate;
+    let is_known = rate
+        .usage_at
+        .is_some_and(|at| now.duration_since(at) < USAGE_IS_KNOWN_FOR);
+    is_known && rate.usage_percent >= Some(SYNC_GIVES_WAY_AT)
 }
 
 /// When a refresh that failed at `now` is tried again: daily and, in the last day, after half of what is left. `None` when

@@ -1,7 +1,9 @@
 //! Schedules, each of which puts a task on a queue: an account has one that refreshes its token and one that syncs it
-//! daily, a post has one that wakes it.
+//! daily, a post has those that wake it.
 //!
-//! A schedule is named after its account or post, so making one that exists moves it, and nothing is left over twice.
+//! An account's schedule is named after it, so making one that exists moves it, and nothing is left over twice. A post's is
+//! named after what it says as well: who writes the post and who comes too late to write it never move each other's, and
+//! one that nobody needs any more fires once and finds nothing to do.
 
 use std::collections::HashSet;
 
@@ -78,6 +80,7 @@ impl Schedules {
             name: Kind::Refresh.name(account),
             expression: once(at),
             is_once: true,
+            is_moved: true,
             queue_arn: &self.queue_arn,
             task,
         })
@@ -99,6 +102,7 @@ impl Schedules {
             name: Kind::Sync.name(account),
             expression: format!("cron({minute} {hour} * * ? *)"),
             is_once: false,
+            is_moved: true,
             queue_arn: &self.queue_arn,
             task,
         })
@@ -151,12 +155,13 @@ impl Schedules {
         Ok(())
     }
 
-    /// Makes or moves the schedule that wakes a post.
+    /// Makes the schedule that wakes a post.
     pub async fn put_post(&self, task: PostTask<'_>, at: Timestamp) -> Result<(), AwsError> {
         self.put(Plan {
-            name: post_schedule(task.post),
+            name: post_schedule(task, at),
             expression: once(at),
             is_once: true,
+            is_moved: false,
             queue_arn: &self.post_queue_arn,
             task: Task::AdvancePost {
                 account: task.account.to_owned(),
@@ -168,32 +173,48 @@ impl Schedules {
     }
 
     /// Removes a post's schedule; one that does not exist is no error.
-    pub async fn remove_post(&self, post: &str) -> Result<(), AwsError> {
-        self.delete(post_schedule(post)).await
+    pub async fn remove_post(&self, task: PostTask<'_>, at: Timestamp) -> Result<(), AwsError> {
+        self.delete(post_schedule(task, at)).await
     }
 
-    /// Whether a schedule will wake a post.
-    pub async fn has_post(&self, post: &str) -> Result<bool, AwsError> {
-        let output = self
-            .client
-            .list_schedules()
-            .group_name(&self.group)
-            .name_prefix(post_schedule(post))
-            .max_results(1)
-            .send()
-            .await
-            .map_err(|error| AwsError::new("ListSchedules", &error))?;
-        Ok(!output.schedules().is_empty())
+    /// The names of the schedules that will wake a post, one for each of its versions that planned one.
+    pub async fn of_post(&self, post: &str) -> Result<Vec<String>, AwsError> {
+        let mut names = Vec::new();
+        let mut next = None;
+        loop {
+            let output = self
+                .client
+                .list_schedules()
+                .group_name(&self.group)
+                .name_prefix(post_schedules(post))
+                .max_results(100)
+                .set_next_token(next)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("ListSchedules", &error))?;
+            let found = output.schedules().iter().filter_map(|found| found.name());
+            names.extend(found.map(str::to_owned));
+            next = output.next_token;
+            if next.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// Removes a schedule by the name that [`Self::of_post`] told; one that does not exist is no error.
+    pub async fn remove_named(&self, name: String) -> Result<(), AwsError> {
+        self.delete(name).await
     }
 
     async fn delete(&self, name: String) -> Result<(), AwsError> {
-        let result = self
-            .client
-            .delete_schedule()
-            .group_name(&self.group)
-            .name(name)
-            .send()
-            .await;
+        let result = Box::pin(
+            self.client
+                .delete_schedule()
+                .group_name(&self.group)
+                .name(name)
+                .send(),
+        )
+        .await;
         match result {
             Ok(_) => Ok(()),
             Err(error) if is_code(&error, "ResourceNotFoundException") => Ok(()),
@@ -226,33 +247,39 @@ impl Schedules {
             .build()
             .map_err(incomplete)?;
         for _ in 0..TRIES {
-            let created = self
-                .client
-                .create_schedule()
-                .group_name(&self.group)
-                .name(&plan.name)
-                .schedule_expression(&plan.expression)
-                .flexible_time_window(window.clone())
-                .target(target.clone())
-                .action_after_completion(afterwards.clone())
-                .send()
-                .await;
+            let created = Box::pin(
+                self.client
+                    .create_schedule()
+                    .group_name(&self.group)
+                    .name(&plan.name)
+                    .schedule_expression(&plan.expression)
+                    .flexible_time_window(window.clone())
+                    .target(target.clone())
+                    .action_after_completion(afterwards.clone())
+                    .send(),
+            )
+            .await;
             match created {
                 Ok(_) => return Ok(()),
-                Err(error) if is_code(&error, "ConflictException") => {}
+                Err(error) if is_code(&error, "ConflictException") => {
+                    if !plan.is_moved {
+                        return Ok(());
+                    }
+                }
                 Err(error) => return Err(AwsError::new("CreateSchedule", &error)),
             }
-            let updated = self
-                .client
-                .update_schedule()
-                .group_name(&self.group)
-                .name(&plan.name)
-                .schedule_expression(&plan.expression)
-                .flexible_time_window(window.clone())
-                .target(target.clone())
-                .action_after_completion(afterwards.clone())
-                .send()
-                .await;
+            let updated = Box::pin(
+                self.client
+                    .update_schedule()
+                    .group_name(&self.group)
+                    .name(&plan.name)
+                    .schedule_expression(&plan.expression)
+                    .flexible_time_window(window.clone())
+                    .target(target.clone())
+                    .action_after_completion(afterwards.clone())
+                    .send(),
+            )
+            .await;
             match updated {
                 Ok(_) => return Ok(()),
                 // It fired in between, or somebody removed it.
@@ -272,6 +299,8 @@ struct Plan<'a> {
     name: String,
     expression: String,
     is_once: bool,
+    /// Whether one that has this name may say something else, and is moved.
+    is_moved: bool,
     queue_arn: &'a str,
     task: Task,
 }
@@ -287,8 +316,15 @@ pub struct PostTask<'a> {
     pub version: u64,
 }
 
-fn post_schedule(post: &str) -> String {
-    format!("post-{post}")
+/// How the names of a post's schedules begin.
+pub fn post_schedules(post: &str) -> String {
+    format!("post-{post}-")
+}
+
+/// The name of the schedule that wakes a post at this version, at this second: at most 64 characters.
+fn post_schedule(task: PostTask<'_>, at: Timestamp) -> String {
+    let (prefix, second) = (post_schedules(task.post), at.as_second());
+    format!("{prefix}{}-{second}", task.version)
 }
 
 /// A moment in Scheduler's words: it takes full seconds without a zone, and UTC is its default zone.

@@ -141,7 +141,7 @@ fn take_over(
             record.error = Some(reason);
         }
         Ok(answered) => {
-            verdict::note_success(record, &answered.usage);
+            verdict::note_success(record, &answered.usage, now);
             if is_sync {
                 record.apply_profile(&answered.value);
                 record.last_sync_at = Some(now);

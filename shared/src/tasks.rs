@@ -188,15 +188,17 @@ impl Queue {
     /// Sends a task that is delivered after so many seconds, at most 900.
     pub async fn send_later(&self, task: Task, seconds: i32) -> Result<(), AwsError> {
         let body = Message::new(task).to_body();
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .set_delay_seconds((seconds > 0).then_some(seconds))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| AwsError::new("SendMessage", &error))
+        Box::pin(
+            self.client
+                .send_message()
+                .queue_url(&self.url)
+                .message_body(body)
+                .set_delay_seconds((seconds > 0).then_some(seconds))
+                .send(),
+        )
+        .await
+        .map(|_| ())
+        .map_err(|error| AwsError::new("SendMessage", &error))
     }
 
     /// Sends tasks, ten at a time. They are on the queue when this returns, all of them or with an error some.

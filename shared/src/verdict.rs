@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::account::{Account, Failure, PublishingPause, Status};
 use crate::app::App;
 use crate::aws::AwsError;
-use crate::graph::{AccountEffect, Endpoint, GraphError, Retry, Usage};
+use crate::graph::{AccountEffect, Endpoint, ErrorKind, GraphError, Retry, Usage};
 use crate::secret::AccessToken;
 use crate::table::timeline::TimelineEntry;
 use crate::telemetry;
@@ -32,18 +32,22 @@ const LONGEST_BLOCK: SignedDuration = SignedDuration::from_hours(24);
 
 /// The failure as records and answers show it.
 pub fn failure(error: &GraphError, now: Timestamp) -> Failure {
-    let row = error.row();
+    failure_of(error.kind, now)
+}
+
+/// An error of the catalogue as records and answers show it.
+pub fn failure_of(kind: ErrorKind, now: Timestamp) -> Failure {
     Failure {
-        code: error.kind.code().to_owned(),
-        message: row.sentence.to_owned(),
+        code: kind.code().to_owned(),
+        message: kind.row().sentence.to_owned(),
         at: now,
     }
 }
 
 /// Takes over what a working answer proves: the token lives, and this is how much of the limits is used.
-pub fn note_success(account: &mut Account, usage: &Usage) {
+pub fn note_success(account: &mut Account, usage: &Usage, now: Timestamp) {
     account.mark_working();
-    note_usage(account, usage);
+    note_usage(account, usage, now);
 }
 
 /// What a refusal weighs.
@@ -61,7 +65,7 @@ pub enum Weight {
 
 /// Takes over what a refusal means for the account; [`weigh`] says what it weighs.
 pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, now: Timestamp) {
-    note_usage(account, &error.usage);
+    note_usage(account, &error.usage, now);
     if weight == Weight::Dismissed || !account.is_connected() {
         return;
     }
@@ -72,13 +76,19 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
             return;
         }
     }
-    let status = match error.row().effect {
+    let effect = error.row().effect;
+    let is_publishing = matches!(
+        error.endpoint,
+        Endpoint::CreateContainer | Endpoint::PublishContainer
+    );
+    if is_publishing && effect.needs_a_person() {
+        // Every other post would be refused as well.
+        pause_publishing(account, error, now);
+    }
+    let status = match effect {
         AccountEffect::None => return,
         AccountEffect::PublishingPaused => {
-            account.publishing_paused = Some(PublishingPause {
-                until: now + publishing_pause(error),
-                reason: failure(error, now),
-            });
+            pause_publishing(account, error, now);
             return;
         }
         AccountEffect::RateLimited => {
@@ -110,7 +120,15 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
     }
 }
 
-/// How long nothing is published after this refusal. A full quota empties bit by bit.
+fn pause_publishing(account: &mut Account, error: &GraphError, now: Timestamp) {
+    account.publishing_paused = Some(PublishingPause {
+        until: now + publishing_pause(error),
+        reason: failure(error, now),
+    });
+}
+
+/// How long nothing is published after this refusal. A full quota empties bit by bit, and nobody tells when a person has
+/// acted: so it is tried again soon.
 fn publishing_pause(error: &GraphError) -> SignedDuration {
     match error.row().retry {
         Retry::AfterHours(hours) => SignedDuration::from_hours(hours.into()),
@@ -321,8 +339,10 @@ fn status_changed(account: &Account, by: &str, now: Timestamp) -> TimelineEntry 
     }
 }
 
-fn note_usage(account: &mut Account, usage: &Usage) {
+/// Takes over how much of the limits is used, where an answer says it.
+pub fn note_usage(account: &mut Account, usage: &Usage, now: Timestamp) {
     if let Some(percent) = usage.max_percent() {
         account.rate.usage_percent = Some(percent.into());
+        account.rate.usage_at = Some(now);
     }
 }

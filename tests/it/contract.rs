@@ -234,6 +234,7 @@ const WITH_A_STORY: &[&str] = &[
     "invalid_text",
     "invalid_time",
     "not_supported_by_platform",
+    "post_being_looked_for",
     "post_not_changeable",
     "post_not_failed",
     "post_not_found",

@@ -1,7 +1,5 @@
 //! The process ends anywhere on a post's way: at every wait of every step, and of the request that takes it in.
 
-use std::pin::pin;
-
 use aws_sim::{Fault as AwsFault, FaultKind as AwsFaultKind};
 use futures_util::future::join;
 use instagram_sim::{Fault, FaultKind};
@@ -23,7 +21,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(26);
 
 /// What goes wrong on a post's way besides a process that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+pub(crate) enum Trouble {
     None,
     /// Instagram publishes, and its answer is lost.
     AnswerLost,
@@ -39,9 +37,9 @@ enum Trouble {
 
 /// Where the process ends: at which delivery, and at which of its waits.
 #[derive(Clone, Copy, Debug)]
-struct End {
-    delivery: usize,
-    waits: usize,
+pub(crate) struct End {
+    pub(crate) delivery: usize,
+    pub(crate) waits: usize,
 }
 
 fn sandbox(journey: &Journey) -> Function {
@@ -50,9 +48,10 @@ fn sandbox(journey: &Journey) -> Function {
 
 /// Hands over what waits in the posts' queue, one message at a time, and ends the process where `end` says. Returns how
 /// many deliveries there were, and whether the one that was to end early came to its end before.
-struct Deliveries {
-    count: usize,
-    outlived: bool,
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    pub(crate) count: usize,
+    pub(crate) outlived: bool,
 }
 
 impl Deliveries {
@@ -103,7 +102,7 @@ impl Deliveries {
     }
 
     /// Until nothing is due for the post any more.
-    async fn until_rest(
+    pub(crate) async fn until_rest(
         &mut self,
         journey: &Journey,
         account: &str,
@@ -310,7 +309,7 @@ async fn d_a_sandbox_that_sleeps_anywhere_for_an_hour_publishes_nothing_twice() 
         let deadline = journey.world.clock.milliseconds() + 7_200_000;
         context.deadline = u64::try_from(deadline).expect("after 1970");
         let sleeper = sandbox(&journey);
-        let mut task = pin!(sleeper.invoke(&event, context));
+        let mut task = Box::pin(sleeper.invoke(&event, context));
         if held_after(waits, &mut task).await.is_none() {
             slept = true;
             journey.advance(SignedDuration::from_mins(61)).await;

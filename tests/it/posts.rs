@@ -268,6 +268,17 @@ async fn what_a_post_is_refused_for_is_told_by_code() {
             "invalid_text",
         ),
         (
+            patch(
+                &format!("/templates/{template}"),
+                json!({"name": "New", "text": null}),
+            ),
+            "invalid_body",
+        ),
+        (
+            patch(&format!("/templates/{template}"), json!({})),
+            "nothing_to_change",
+        ),
+        (
             patch(&format!("/templates/{template}"), json!({"text": "{{"})),
             "invalid_placeholder",
         ),
@@ -287,6 +298,15 @@ async fn a_post_is_changed_and_called_off_until_it_is_published() {
     let post = created(&journey, &account, &body).await;
     assert_eq!(shown(&journey, &account, &post).await["state"], "draft");
     journey.advance(MINUTE * 60).await;
+    let empty = HttpCall::patch(&format!("{target}/{post}")).json(&json!({}));
+    assert_eq!(
+        ask(&journey, empty).await.json()["code"],
+        "nothing_to_change"
+    );
+    let backwards = HttpCall::get(&format!(
+        "{target}?from=2027-01-01T00:00:00Z&to=2026-01-01T00:00:00Z"
+    ));
+    assert_eq!(ask(&journey, backwards).await.json()["posts"], json!([]));
     let change = json!({"draft": false, "publishAt": journey.world.now() + MINUTE * 120, "caption": "Rolls", "altText": "A roll"});
     let call = HttpCall::patch(&format!("{target}/{post}")).json(&change);
     let changed = ask(&journey, call).await.json();

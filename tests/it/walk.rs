@@ -351,7 +351,7 @@ impl Walk {
         let moved = (journey.world.now() + DAY * 3).to_string();
         let call = HttpCall::patch(&post).json(&json!({"publishAt": moved}));
         self.ask(&self.posts, call, ANN, 200).await;
-        // Brought near, it is prepared at once, and its schedule of before is moved when it is ready.
+        // Brought near, it is prepared at once, and its schedule of before is removed.
         let near = HttpCall::post(&target).json(&later);
         let near = self.ask(&self.posts, near, ANN, 201).await.json();
         let near = format!("{target}/{}", near["id"].as_str().expect("an id"));

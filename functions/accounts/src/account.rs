@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use shared::account::{Account, AccountView};
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, OwnAccount, Problem};
+use shared::http::{EditableAccount, JsonBody, OwnAccount, Problem, given};
 use shared::table::Transaction;
 use shared::table::timeline::TimelineEntry;
 use shared::telemetry;
@@ -26,7 +26,13 @@ const LONGEST_CLIENT_ID: usize = 128;
 pub(crate) struct AccountChange {
     /// The company's own name for it; `null`: Instagram's name again.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "Our bakery")]
+    #[schema(
+        value_type = Option<String>,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
+        example = "Our bakery"
+    )]
     display_name: Option<Option<String>>,
     /// The customer that it is assigned to; `null`: none any more.
     #[serde(default, deserialize_with = "given")]
@@ -61,7 +67,7 @@ pub(crate) async fn update_account(
 
 shared::refusals!(
     /// What a change is refused for.
-    pub(crate) ChangeRefusals: [nothing_to_change(), invalid_display_name(), invalid_client_id()]
+    pub(crate) ChangeRefusals: [Problem::nothing_to_change(), invalid_display_name(), invalid_client_id()]
 );
 
 /// A customer's id: the company's own word, from a character set that is safe everywhere.
@@ -100,22 +106,10 @@ fn invalid_display_name() -> Problem {
     )
 }
 
-fn nothing_to_change() -> Problem {
-    Problem::bad_request(
-        "nothing_to_change",
-        "Name what to change: `displayName`, `clientId` or both.",
-    )
-}
-
-/// A member that is there, be it `null`: serde leaves an absent one to the default.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 impl AccountChange {
     fn checked(self) -> Result<Self, Problem> {
         if self.display_name.is_none() && self.client_id.is_none() {
-            return Err(nothing_to_change());
+            return Err(Problem::nothing_to_change());
         }
         Ok(Self {
             display_name: self

@@ -1,5 +1,7 @@
 //! What brings a post's next step: the queue's delay for what is near, a schedule for what is far.
 
+use std::future::Future;
+
 use jiff::{SignedDuration, Timestamp};
 use shared::app::App;
 use shared::aws::AwsError;
@@ -14,7 +16,7 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(900);
 /// which is exact, does the rest.
 const AIMED_EARLY: SignedDuration = SignedDuration::from_secs(75);
 
-/// The shortest delay: whoever sends writes the post right after.
+/// The shortest delay: whoever sends writes the post right after. Where that takes longer, the message is sent again.
 const SHORTEST_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// Sends what wakes the post for its next step; nothing for one without.
@@ -27,12 +29,7 @@ pub(crate) async fn wake(app: &App, post: &Post, now: Timestamp) -> Result<(), A
     };
     let left = at.duration_since(now).max(SHORTEST_DELAY);
     if left > LONGEST_DELAY {
-        let task = PostTask {
-            account: &post.account,
-            post: &post.id,
-            version: post.version,
-        };
-        return app.schedules.put_post(task, at - AIMED_EARLY).await;
+        return app.schedules.put_post(task(post), at - AIMED_EARLY).await;
     }
     let task = Task::AdvancePost {
         account: post.account.clone(),
@@ -40,6 +37,53 @@ pub(crate) async fn wake(app: &App, post: &Post, now: Timestamp) -> Result<(), A
         post_version: post.version,
     };
     app.post_queue.send_later(task, full_seconds(left)).await
+}
+
+/// Sends what wakes the post for its next step, then writes it. What `write` answers is passed on: `false`, it was not
+/// written.
+///
+/// Sent before the write, so that whoever dies in between leaves no post that nobody wakes. Where the write was slow, what
+/// was sent may have come before it and found the post as it was: then it is sent once more.
+///
+/// # Errors
+/// When SQS or Scheduler refuses, or the write fails.
+pub(crate) async fn wake_and_write<E: From<AwsError>>(
+    app: &App,
+    post: &Post,
+    write: impl Future<Output = Result<bool, E>>,
+) -> Result<bool, E> {
+    let sent_at = app.clock.now();
+    wake(app, post, sent_at).await?;
+    let is_written = write.await?;
+    let now = app.clock.now();
+    let has_come = |at: Timestamp| now >= at.max(sent_at + SHORTEST_DELAY);
+    if is_written && post.wake_at.is_some_and(has_come) {
+        wake(app, post, now).await?;
+    }
+    Ok(is_written)
+}
+
+/// Removes the schedule that was to wake a post as it was read; what is left of it fires once and finds nothing to do.
+///
+/// # Errors
+/// When Scheduler refuses.
+pub(crate) async fn stay_asleep(app: &App, read: &Post, now: Timestamp) -> Result<(), AwsError> {
+    match read.wake_at.filter(|at| *at > now) {
+        Some(at) => {
+            app.schedules
+                .remove_post(task(read), at - AIMED_EARLY)
+                .await
+        }
+        None => Ok(()),
+    }
+}
+
+fn task(post: &Post) -> PostTask<'_> {
+    PostTask {
+        account: &post.account,
+        post: &post.id,
+        version: post.version,
+    }
 }
 
 /// Rounded up: a step that came before its moment would have to be sent again.

@@ -35,6 +35,15 @@ pub(crate) async fn sync(
         // A call would lengthen the block.
         return Ok(());
     }
+    // The daily schedule is the next try. What a connection still lacks is worth the calls.
+    if policy::sync_gives_way(&account, now) && !account.webhook_fields.is_empty() {
+        tracing::info!(
+            event = "sync_gave_way",
+            account = account.id,
+            "few of the account's calls are left, and publishing goes first"
+        );
+        return Ok(());
+    }
     let asked = match sync::sync_profile(app, &account, BY_SCHEDULE).await {
         Ok(asked) => asked,
         // What the vault lacks stands in the record.

@@ -74,6 +74,8 @@ pub(crate) struct Schedule {
     pub(crate) expression: String,
     /// The task that it puts on the queue.
     pub(crate) input: String,
+    /// That queue.
+    pub(crate) queue_url: String,
 }
 
 impl Emulator {
@@ -128,13 +130,13 @@ impl Emulator {
         self.deployment.variable(name)
     }
 
-    /// Puts a body on the accounts' queue.
+    /// Puts a body on a queue.
     ///
     /// # Errors
     /// When moto refuses.
-    pub(crate) async fn send(&self, body: &str) -> Result<(), String> {
+    pub(crate) async fn send(&self, queue_url: &str, body: &str) -> Result<(), String> {
         let send = self.clients.sqs.send_message().message_body(body);
-        send.queue_url(&self.queues.queue_url)
+        send.queue_url(queue_url)
             .send()
             .await
             .map(|_| ())
@@ -203,7 +205,7 @@ impl Emulator {
     /// A schedule of the group, with what it would put on which queue.
     ///
     /// # Errors
-    /// When there is none, or its target is not the accounts' queue.
+    /// When there is none, or its target is no queue of ours.
     pub(crate) async fn schedule(&self, name: &str) -> Result<Schedule, String> {
         let get = self.clients.scheduler.get_schedule().name(name);
         let found = get
@@ -212,15 +214,21 @@ impl Emulator {
             .await
             .map_err(|error| format!("{name}: {}", AwsError::new("GetSchedule", &error)))?;
         let target = found.target.ok_or("a schedule without a target")?;
-        if target.arn != self.queues.queue_arn
-            || target.role_arn != self.variable("SCHEDULE_ROLE_ARN")
-        {
+        let queues = [
+            (&self.queues.queue_arn, &self.queues.queue_url),
+            (&self.queues.post_queue_arn, &self.queues.post_queue_url),
+        ];
+        let queue = queues.into_iter().find(|(arn, _)| **arn == target.arn);
+        let Some((_, queue_url)) =
+            queue.filter(|_| target.role_arn == self.variable("SCHEDULE_ROLE_ARN"))
+        else {
             return Err(format!(
                 "{name} leads to {} by {}",
                 target.arn, target.role_arn
             ));
-        }
+        };
         Ok(Schedule {
+            queue_url: queue_url.clone(),
             expression: found.schedule_expression.unwrap_or_default(),
             input: target.input.unwrap_or_default(),
         })

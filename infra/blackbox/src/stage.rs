@@ -241,5 +241,6 @@ fn surroundings(name: &str, aws: &Emulator, instagram: &InstagramSim) -> Vec<(St
     for host in ["AUTHORIZE", "TOKEN", "GRAPH"] {
         variables.push((format!("INSTAGRAM_{host}_URL"), instagram.url()));
     }
+    variables.push(("PUBLISH_TRUSTED_MEDIA".to_owned(), instagram.url()));
     variables
 }

@@ -19,7 +19,8 @@ Usage: cargo run --profile endurance -p endurance -- COMMAND [FLAGS]
     --accounts N       256
     --seed N           1
   posts                publishes very many posts with 10 % lost answers, 2 % failing processing and 5 % repeated messages;
-                       exit code 1 where one is published twice, is lost, or has no final or explained state
+                       exit code 1 where one is published or commented twice, is lost, is told otherwise than it is, or has no
+                       final or explained state
     --accounts N       100
     --posts N          100000
     --seed N           1

@@ -96,3 +96,20 @@ impl Search {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_as_it_is_and_encoded_and_a_short_text_is_none() {
+        let search = Search::new(&["a secret|of some length".to_owned(), "short".to_owned()]);
+        for (text, found) in [
+            ("x=a secret|of some length;", Some("a secret|o")),
+            ("?x=a+secret%7Cof+some+length&y", Some("a+secret%7")),
+            ("a secret of some length, short", None),
+        ] {
+            assert_eq!(search.found_in(text), found, "{text}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::graph::{AccountType, LoginKind, Profile};
+use crate::graph::{AccountType, ErrorKind, LoginKind, Profile};
 use crate::policy;
 
 mod view;
@@ -134,6 +134,10 @@ pub struct Rate {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 12)]
     pub usage_percent: Option<u32>,
+    /// When Instagram told that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-11-21T09:14:18Z")]
+    pub usage_at: Option<Timestamp>,
     /// Until when Instagram takes no calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "2026-11-21T10:14:18Z")]
@@ -147,6 +151,15 @@ pub struct PublishingPause {
     pub until: Timestamp,
     /// Why.
     pub reason: Failure,
+}
+
+impl PublishingPause {
+    /// Whether a person has to act before anything can be published.
+    pub fn needs_person(&self) -> bool {
+        ErrorKind::ALL
+            .iter()
+            .any(|kind| kind.code() == self.reason.code && kind.row().effect.needs_a_person())
+    }
 }
 
 /// The stored record of an account.

@@ -37,7 +37,8 @@ pub use login::{AppCredentials, LongLivedToken, ShortLivedToken};
 pub use profile::{AccountType, Profile};
 pub use proof::appsecret_proof;
 pub use publishing::{
-    ContainerFields, ContainerStatus, PublishedComment, PublishedMedia, PublishingLimit,
+    CommentPage, ContainerFields, ContainerStatus, PublishedComment, PublishedMedia,
+    PublishingLimit,
 };
 pub use transport::{Answered, CallRecord, Graph};
 pub use usage::{Figures, Usage};

@@ -11,6 +11,7 @@ use super::endpoint::Endpoint;
 use super::error::GraphError;
 use super::object::Object;
 use super::transport::{Answered, Call, Graph};
+use super::wire::Page;
 use crate::secret::AccessToken;
 
 /// How many media one look at an account's list takes.
@@ -73,8 +74,21 @@ pub struct PublishedComment {
     pub id: String,
     /// Its text.
     pub text: Option<String>,
+    /// When it was written.
+    pub written_at: Option<Timestamp>,
     /// Who wrote it; Instagram tells with the scope for comments only.
     pub username: Option<String>,
+    /// Meta's id of who wrote it, in one of several spellings: it proves who wrote it, and disproves nothing.
+    pub from: Option<String>,
+}
+
+/// A page of the comments below a media.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommentPage {
+    /// Newest first.
+    pub comments: Vec<PublishedComment>,
+    /// Where the next page begins; absent after the last one.
+    pub after: Option<String>,
 }
 
 impl ContainerFields {
@@ -232,23 +246,32 @@ impl Graph {
         self.send(call, |object| object.id("id")).await
     }
 
-    /// `GET /{media}/comments`: the newest comments below a media.
+    /// `GET /{media}/comments`: a page of the comments below a media, newest first; `after` is where the page before ended.
     ///
     /// # Errors
     /// What Instagram refused, or that it did not answer.
-    pub async fn newest_comments(
+    pub async fn comments(
         &self,
         token: &AccessToken,
         media: &str,
-    ) -> Result<Answered<Vec<PublishedComment>>, GraphError> {
+        after: Option<&str>,
+    ) -> Result<Answered<CommentPage>, GraphError> {
         let mut url = self.versioned(&[digits(Endpoint::ListComments, media)?, "comments"]);
         url.query_pairs_mut()
-            .append_pair("fields", "id,text,username")
+            .append_pair("fields", "id,text,username,timestamp,from")
             .append_pair("limit", MOST_COMMENTS);
+        if let Some(after) = after {
+            url.query_pairs_mut().append_pair("after", after);
+        }
         let call = Call::get(Endpoint::ListComments, url).bearer(token);
         self.send(call, |object| {
-            let found = object.objects("data")?;
-            Some(found.iter().filter_map(published_comment).collect())
+            let page = Page::read(&object)?;
+            let found = page.items.iter();
+            let found = found.filter_map(|item| Object::parse(item.get()));
+            Some(CommentPage {
+                comments: found.filter_map(|item| published_comment(&item)).collect(),
+                after: page.after.filter(|_| page.has_next),
+            })
         })
         .await
     }
@@ -311,7 +334,9 @@ fn published_comment(object: &Object) -> Option<PublishedComment> {
     Some(PublishedComment {
         id: object.id("id")?,
         text: object.text("text"),
+        written_at: object.text("timestamp").and_then(|text| moment(&text)),
         username: object.text("username"),
+        from: object.object("from").and_then(|from| from.id("id")),
     })
 }
 

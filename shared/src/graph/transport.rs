@@ -192,7 +192,7 @@ impl Graph {
         let outcome = match self.admit(endpoint, started) {
             Err(error) => Err(error),
             Ok(()) => {
-                let tried = inner.send_with_tries(&call, &read, started, &mut tries);
+                let tried = Box::pin(inner.send_with_tries(&call, &read, started, &mut tries));
                 within(inner.config.timeout, tried)
                     .await
                     .unwrap_or_else(|| Err(wire::without_answer(endpoint, Cause::Timeout)))

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
 use crate::app::App;
@@ -16,6 +17,19 @@ pub(super) const REQUEST_BODY_LIMIT: usize = 65_536;
 
 /// A JSON body. The type names every member it takes (`deny_unknown_fields`).
 pub struct JsonBody<T>(pub T);
+
+/// For `#[serde(default, deserialize_with = "given")]`: a member that is there is read as its type says, also where it is
+/// `null`, and an absent one is left to the default.
+///
+/// # Errors
+/// What the type makes of it.
+pub fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
 
 /// A query. The type names every parameter it takes (`deny_unknown_fields`).
 pub struct QueryString<T>(pub T);
@@ -102,7 +116,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Names a member where serde does, and never repeats a value: it may be a code.
 fn invalid_body(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
-    let names_a_member = ["unknown field", "missing field", "duplicate field"]
+    // What begins with a backtick is a sentence of our own.
+    let names_a_member = ["unknown field", "missing field", "duplicate field", "`"]
         .iter()
         .any(|start| text.starts_with(start));
     let what = if names_a_member {
@@ -111,6 +126,9 @@ fn invalid_body(error: &serde_json::Error) -> Problem {
             .next()
             .unwrap_or_default()
             .to_owned()
+    } else if error.is_data() && error.line() == 0 {
+        // Of a part of the body, whose place in it is not known any more.
+        "a member has the wrong type".to_owned()
     } else if error.is_data() {
         format!(
             "a member has the wrong type (line {}, column {})",
@@ -162,7 +180,7 @@ pub(crate) fn body_refusals() -> [Problem; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
+    use serde::de::Error as _;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -200,6 +218,19 @@ mod tests {
             let detail = invalid_query(&fault_of_query(&error)).detail;
             assert!(detail.contains(expected), "{detail}");
             assert!(!detail.contains("canary"), "{detail}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_says_itself_what_it_must_be_is_repeated_with_that_sentence() {
+        let sentence = "`publishAt` must be `now` or a time";
+        for text in [
+            sentence.to_owned(),
+            format!("{sentence} at line 1 column 2"),
+        ] {
+            let error = serde_json::Error::custom(text);
+            let detail = invalid_body(&error).detail;
+            assert!(detail.ends_with(&format!(": {sentence}.")), "{detail}");
         }
     }
 

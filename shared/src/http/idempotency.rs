@@ -1,4 +1,7 @@
 //! `Idempotency-Key` on POST: the same key and request get the same answer, and act once.
+//!
+//! A process may end between the act and the answer. So what a request makes has its ids from the request ([`NewIds`]):
+//! the same request, made again, finds what it has made.
 
 use std::sync::Arc;
 
@@ -6,9 +9,11 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use uuid::Uuid;
 
 use super::caller::Caller;
 use super::extract::{REQUEST_BODY_LIMIT, body_bytes, body_too_large};
@@ -16,11 +21,11 @@ use super::owned::is_id;
 use super::problem::Problem;
 use crate::app::App;
 use crate::digest::sha256_hex;
-use crate::openapi::Described;
-use crate::table::idempotency::{Answer, Claimed};
+use crate::openapi::{Describe, Described};
+use crate::table::idempotency::{Answer, Claimed, Settled};
 
 const HEADER: &str = "idempotency-key";
-/// Answers are small; a larger one is not remembered, and DynamoDB would refuse one over 400 KB.
+/// Answers are small; a larger one is made anew at a repetition, since DynamoDB would refuse one over 400 KB.
 const LARGEST_ANSWER: usize = 200_000;
 
 /// Middleware of the edge: acts on a POST that carries the header, and on nothing else.
@@ -67,31 +72,43 @@ pub async fn honor_idempotency_key(
             app.clock.now(),
         )
         .await?;
-    let holder = match claimed {
-        Claimed::Now(holder) => holder,
+    let claim = match claimed {
+        Claimed::Now(claim) => claim,
         Claimed::Answered(answer) => return Ok(replay(answer)),
         Claimed::InFlight => return Err(in_flight()),
         Claimed::Different => return Err(key_reused()),
     };
 
+    parts.extensions.insert(NewIds {
+        request: claim.request,
+        is_repeated: claim.is_repeated,
+    });
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (head, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX)
         .await
         .unwrap_or_default();
-    // What was refused has not acted, and may be tried again under the same key.
-    let answer = (head.status.is_success() && bytes.len() <= LARGEST_ANSWER).then(|| Answer {
-        status: head.status.as_u16(),
-        content_type: head
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned),
-        body: String::from_utf8_lossy(&bytes).into_owned(),
-    });
+    let settled = match head.status {
+        status if status.is_success() && bytes.len() <= LARGEST_ANSWER => {
+            Settled::Answered(Answer {
+                status: status.as_u16(),
+                content_type: head
+                    .headers
+                    .get(header::CONTENT_TYPE)
+                    .and_then(|value| value.to_str().ok())
+                    .map(str::to_owned),
+                body: String::from_utf8_lossy(&bytes).into_owned(),
+            })
+        }
+        // A failure of ours may come after the act.
+        status if status.is_success() || status.is_server_error() => Settled::Open,
+        // What was refused has not acted, and may be put right under the same key.
+        _ => Settled::Refused,
+    };
+    let now = app.clock.now();
     if let Err(error) = app
         .table
-        .settle_idempotency_key(&caller.company, &key, &holder, answer)
+        .settle_idempotency_key(&caller.company, &key, &claim.holder, settled, now)
         .await
     {
         // The work is done and the caller gets its answer; only a repetition within minutes is told to wait.
@@ -104,6 +121,43 @@ pub async fn honor_idempotency_key(
 fn account_of_path(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/instagram/accounts/")?;
     rest.split('/').next().filter(|id| is_id(id))
+}
+
+/// The ids of what a request makes: those of an earlier time where the request is made again under its
+/// `Idempotency-Key`, and new ones otherwise.
+#[derive(Clone, Debug)]
+pub struct NewIds {
+    request: String,
+    /// The request was worked on before: what it makes may be there already.
+    pub is_repeated: bool,
+}
+
+impl NewIds {
+    /// The id of the `number`th thing that the request makes.
+    pub fn id(&self, number: usize) -> String {
+        let digest = sha256_hex(format!("{}\n{number}", self.request).as_bytes());
+        let digits = u128::from_str_radix(&digest[..32], 16).unwrap_or_default();
+        uuid::Builder::from_custom_bytes(digits.to_be_bytes())
+            .into_uuid()
+            .to_string()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for NewIds {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let of_request = parts.extensions.get::<Self>().cloned();
+        Ok(of_request.unwrap_or_else(|| Self {
+            request: Uuid::new_v4().to_string(),
+            is_repeated: false,
+        }))
+    }
+}
+
+/// [`honor_idempotency_key`] describes the header for every POST.
+impl Describe for NewIds {
+    fn describe(_: &mut Described) {}
 }
 
 fn invalid_key() -> Problem {

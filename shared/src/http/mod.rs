@@ -11,6 +11,7 @@ pub mod problem;
 
 pub use caller::{Caller, Editor, Role};
 pub use edge::edge;
-pub use extract::{JsonBody, QueryString, body_bytes};
+pub use extract::{JsonBody, QueryString, body_bytes, given};
+pub use idempotency::NewIds;
 pub use owned::{EditableAccount, OwnAccount};
 pub use problem::Problem;

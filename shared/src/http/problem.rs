@@ -144,6 +144,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
+    /// 400, for a change whose body is empty.
+    pub fn nothing_to_change() -> Self {
+        Self::bad_request(
+            "nothing_to_change",
+            "The body names nothing: send at least one member that may be changed.",
+        )
+    }
+
     /// 503: a service that we need does not answer.
     pub fn unavailable() -> Self {
         Self {

@@ -53,9 +53,12 @@ pub struct Post {
     /// The container that is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container>,
-    /// How often the current step has failed or found nothing new.
+    /// How often the current step has found nothing new.
     #[serde(default)]
     pub tries: u32,
+    /// How often the current step has failed since Instagram answered it last.
+    #[serde(default)]
+    pub failures: u32,
     /// How often its containers were thrown away and made anew, because Instagram could not use them.
     #[serde(default)]
     pub renewals: u32,
@@ -112,6 +115,9 @@ pub struct Attempt {
     pub refusal: Option<Failure>,
 }
 
+/// The code of a first comment's failure where it is not known whether the comment stands below the post.
+pub const COMMENT_UNCLEAR: &str = "comment_unclear";
+
 /// What has become of the first comment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -121,6 +127,14 @@ pub struct FirstComment {
     pub id: Option<String>,
     /// How often it was sent.
     pub tries: u32,
+    /// When it was sent first: a comment that is older is not this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// What Instagram answered last, where it refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Failure>,
+    /// How often it was put off, because it could not be looked for or sent.
+    pub looks: u32,
     /// Why it is not written, once that is given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -170,6 +184,7 @@ impl Post {
             items: Vec::new(),
             container: None,
             tries: 0,
+            failures: 0,
             renewals: 0,
             attempt: None,
             media_id: None,
@@ -198,6 +213,7 @@ impl Post {
         self.state_reason = reason;
         self.waiting = None;
         self.tries = 0;
+        self.failures = 0;
         if state.is_at_rest() {
             self.wake_at = None;
         }
@@ -208,8 +224,14 @@ impl Post {
     pub fn set_content(&mut self, content: Content) {
         self.comment = content.first_comment().map(|_| FirstComment::default());
         self.content = content;
+        self.start_again();
+    }
+
+    /// Forgets what was tried so far: only where that is known to have published nothing.
+    pub fn start_again(&mut self) {
         self.forget_containers();
         self.renewals = 0;
+        self.attempt = None;
     }
 
     /// Forgets its containers, so that they are made anew.
@@ -236,10 +258,10 @@ mod tests {
         let now = Timestamp::from_second(1_795_255_200).unwrap();
         let mut post = Post::new("p".into(), "a", "ann", content, now);
         let before = post.clone();
-        let refused = post.become_state(State::Published, None);
+        let refused = post.become_state(State::Publishing, None);
         let expected = Refused {
             from: State::Draft,
-            to: State::Published,
+            to: State::Publishing,
         };
         assert_eq!((refused, &post), (Err(expected), &before));
         post.become_state(State::Scheduled, None).unwrap();

@@ -31,7 +31,7 @@ macro_rules! states {
                 }
             }
 
-            /// The states that may follow.
+            /// The states that follow as planned.
             pub fn next(self) -> &'static [State] {
                 match self {
                     $(State::$state => &[$(State::$next),*],)*
@@ -56,19 +56,20 @@ states! {
         => [Draft, Scheduled, Preparing, Publishing, Failed, Canceled],
     Publishing "publishing":
         "The call that publishes is under way. Nothing can be changed any more."
-        => [Published, Unknown],
+        => [Published, Unknown, Ready, Failed],
     Unknown "unknown":
         "Instagram's answer to the publishing call was unclear. It is being found out whether the post is live; it is not \
-         published again before that is known."
-        => [Publishing, Published, Preparing, Ready, Failed, Canceled],
+         published again before that is known. It can be called off only once nothing is looked for any more."
+        => [Published, Ready, Preparing, Failed, Canceled],
     Published "published":
         "It is live at Instagram."
         => [],
     Failed "failed":
         "It is not live, and does not become so by itself: the reason says what to change. A retry starts it again."
-        => [Scheduled, Canceled],
+        => [Draft, Scheduled, Canceled],
     Canceled "canceled":
-        "Somebody called it off before it was published."
+        "Somebody called it off, and nothing more is done for it. It was not published; where nobody knows whether it was, \
+         its reason says so."
         => [],
 }
 
@@ -82,13 +83,16 @@ impl State {
     }
 
     /// Whether a post may go from here to `next`.
+    ///
+    /// An answer of Instagram's may come late, and what is live is `published`, whatever was believed before.
     pub fn may_become(self, next: State) -> bool {
-        self.next().contains(&next)
+        let is_proved = next == State::Published && self != State::Published;
+        is_proved || self.next().contains(&next)
     }
 
     /// Whether its content and its time may still be changed: nothing irreversible has happened.
     pub fn is_open(self) -> bool {
-        self.may_become(State::Draft) || matches!(self, State::Draft | State::Failed)
+        self == State::Draft || self.may_become(State::Draft)
     }
 
     /// Whether nothing happens any more unless somebody asks for it.
@@ -105,19 +109,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d_nothing_leads_from_a_published_post_anywhere() {
-        assert!(State::Published.next().is_empty());
-        assert!(State::Canceled.next().is_empty());
+    fn d_nothing_leads_from_a_published_post_anywhere_and_a_proof_leads_from_anywhere_to_it() {
+        for state in State::ALL.iter().copied() {
+            assert!(!State::Published.may_become(state), "{state:?}");
+            let is_other = state != State::Published;
+            assert_eq!(state.may_become(State::Published), is_other, "{state:?}");
+            assert_eq!(State::Canceled.may_become(state), state == State::Published);
+        }
     }
 
     #[test]
-    fn d_only_a_ready_post_or_one_that_was_found_not_to_be_live_is_published() {
+    fn d_only_a_ready_post_is_published() {
         let before: Vec<State> = State::ALL
             .iter()
             .copied()
             .filter(|state| state.may_become(State::Publishing))
             .collect();
-        assert_eq!(before, [State::Ready, State::Unknown]);
+        assert_eq!(before, [State::Ready]);
     }
 
     #[test]

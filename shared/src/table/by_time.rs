@@ -24,6 +24,7 @@ pub(super) struct ByTime<'a> {
 }
 
 /// A page of such a list.
+#[derive(Default)]
 pub(super) struct Found {
     /// The records' keys, in the list's order.
     pub(super) keys: Vec<Key>,
@@ -39,6 +40,11 @@ impl Table {
         limit: usize,
         after: Option<&str>,
     ) -> Result<Found, AwsError> {
+        let (from, to) = (bound(list.from, " "), bound(list.to, "~"));
+        if from > to {
+            // DynamoDB refuses a range that ends before it begins.
+            return Ok(Found::default());
+        }
         let mut found: Vec<(String, String)> = Vec::new();
         let mut start = after.and_then(|after| start_key(list, after));
         let names: Vec<String> = (0..list.equal.len())
@@ -53,8 +59,8 @@ impl Table {
                 .index_name(keys::INDEX_1)
                 .key_condition_expression("index1pk = :list AND index1sk BETWEEN :from AND :to")
                 .expression_attribute_values(":list", text(&list.partition))
-                .expression_attribute_values(":from", text(bound(list.from, " ")))
-                .expression_attribute_values(":to", text(bound(list.to, "~")))
+                .expression_attribute_values(":from", text(&from))
+                .expression_attribute_values(":to", text(&to))
                 .scan_index_forward(list.earliest_first)
                 .set_exclusive_start_key(start);
             for (number, (attribute, value)) in list.equal.iter().enumerate() {

@@ -18,6 +18,8 @@ const IN_FLIGHT: SignedDuration = SignedDuration::from_mins(2);
 pub struct Remembered {
     /// Hash of caller, route and body.
     pub fingerprint: String,
+    /// Names the request, the same at each of its repetitions: what a request makes has its ids from it.
+    pub request: String,
     /// Who works on it: a later holder's write does not meet an earlier one's.
     pub holder: String,
     /// Until when an unfinished request keeps others away.
@@ -43,14 +45,36 @@ pub struct Answer {
 /// What a key means for the request that carries it.
 #[derive(Debug, PartialEq)]
 pub enum Claimed {
-    /// Nobody used it: go on, and remember the answer under this holder's name.
-    Now(String),
+    /// Nobody has answered it: go on, and remember the answer under this claim.
+    Now(Claim),
     /// The same request was answered before.
     Answered(Answer),
     /// The same request is being worked on.
     InFlight,
     /// Another request used this key.
     Different,
+}
+
+/// A request that may be worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Names the request, the same at each of its repetitions.
+    pub request: String,
+    /// Who works on it now.
+    pub holder: String,
+    /// Somebody worked on it before, and may have acted.
+    pub is_repeated: bool,
+}
+
+/// What becomes of a request that was worked on.
+#[derive(Debug)]
+pub enum Settled {
+    /// It has acted, and this is its answer.
+    Answered(Answer),
+    /// It may have acted, and its answer is not kept: the same request can be made again, and no other under this key.
+    Open,
+    /// It has not acted: the key is free.
+    Refused,
 }
 
 impl Table {
@@ -64,26 +88,37 @@ impl Table {
         now: Timestamp,
     ) -> Result<Claimed, AwsError> {
         let holder = uuid::Uuid::new_v4().to_string();
-        let record = Remembered {
+        let mut record = Remembered {
+            request: uuid::Uuid::new_v4().to_string(),
             fingerprint: fingerprint.to_owned(),
             holder: holder.clone(),
             in_flight_until: now + IN_FLIGHT,
             answer: None,
         };
-        let mut item = to_item(keys::idempotency(company, key), &record)?;
-        let expires = now + LIFETIME;
-        item.insert(keys::TTL.into(), number(expires.as_second()));
-        if let Some(account) = account {
-            item.insert("index1pk".into(), text(keys::answers_partition(account)));
-            item.insert("index1sk".into(), text(keys::sortable(now)));
-        }
+        let claimed = |record: &Remembered, is_repeated| {
+            Claimed::Now(Claim {
+                request: record.request.clone(),
+                holder: record.holder.clone(),
+                is_repeated,
+            })
+        };
+        let item = |record: &Remembered| {
+            let mut item = to_item(keys::idempotency(company, key), record)?;
+            let expires = now + LIFETIME;
+            item.insert(keys::TTL.into(), number(expires.as_second()));
+            if let Some(account) = account {
+                item.insert("index1pk".into(), text(keys::answers_partition(account)));
+                item.insert("index1sk".into(), text(keys::sortable(now)));
+            }
+            Ok::<_, AwsError>(item)
+        };
         // An item that DynamoDB has not dropped yet counts as dropped.
         let mut condition = Condition::is_new();
         condition.expression = "attribute_not_exists(pk) OR #ttl <= :now".into();
         condition.names = Some([("#ttl".to_owned(), keys::TTL.to_owned())].into());
         condition.values = Some([(":now".to_owned(), number(now.as_second()))].into());
-        if self.put_if(item.clone(), condition).await? {
-            return Ok(Claimed::Now(holder));
+        if self.put_if(item(&record)?, condition).await? {
+            return Ok(claimed(&record, false));
         }
         let Some(stored) = self.get(keys::idempotency(company, key)).await? else {
             return Ok(Claimed::InFlight);
@@ -91,7 +126,7 @@ impl Table {
         let stored: Remembered = from_item(stored)?;
         if stored.holder == holder {
             // The SDK repeated a write whose answer was lost.
-            return Ok(Claimed::Now(holder));
+            return Ok(claimed(&stored, false));
         }
         if stored.fingerprint != fingerprint {
             return Ok(Claimed::Different);
@@ -102,59 +137,65 @@ impl Table {
         if stored.in_flight_until > now {
             return Ok(Claimed::InFlight);
         }
-        // The former holder died: take over, unless somebody else just did, or the answer has come after all.
+        // The former holder died, or could not answer: take over, unless somebody else just did, or the answer has come after all.
+        record.request = stored.request;
         let mut condition = Condition::equals("holder", text(stored.holder));
         condition
             .expression
             .push_str(" AND attribute_not_exists(answer)");
-        let taken = self.put_if(item, condition).await?;
+        let taken = self.put_if(item(&record)?, condition).await?;
         Ok(if taken {
-            Claimed::Now(holder)
+            claimed(&record, true)
         } else {
             Claimed::InFlight
         })
     }
 
-    /// Remembers the answer, or with `None` forgets the key so that the request can be made again.
+    /// Keeps what became of a request at `now`, as long as nobody took it over.
     pub async fn settle_idempotency_key(
         &self,
         company: &str,
         key: &str,
         holder: &str,
-        answer: Option<Answer>,
+        settled: Settled,
+        now: Timestamp,
     ) -> Result<(), AwsError> {
         let condition = "holder = :holder";
         let key = keys::idempotency(company, key).into_item();
-        match answer {
-            Some(answer) => {
-                let answer = serde_dynamo::to_attribute_value(answer).map_err(|_| {
+        let (name, value) = match settled {
+            Settled::Answered(answer) => {
+                let answer = serde_dynamo::to_attribute_value(answer);
+                let answer = answer.map_err(|_| {
                     AwsError::unreadable("UpdateItem", "an answer that cannot be written")
                 })?;
-                self.client
-                    .update_item()
+                ("answer", answer)
+            }
+            Settled::Open => ("inFlightUntil", text(now.to_string())),
+            Settled::Refused => {
+                let deleted = self
+                    .client
+                    .delete_item()
                     .table_name(&self.name)
                     .set_key(Some(key))
-                    .update_expression("SET answer = :answer")
                     .condition_expression(condition)
-                    .expression_attribute_values(":answer", answer)
-                    .expression_attribute_values(":holder", text(holder))
-                    .send()
-                    .await
-                    .map(|_| ())
-                    .or_else(|error| ignore_lost(error, "UpdateItem"))
+                    .expression_attribute_values(":holder", text(holder));
+                let deleted = deleted.send().await.map(|_| ());
+                return deleted.or_else(|error| ignore_lost(error, "DeleteItem"));
             }
-            None => self
-                .client
-                .delete_item()
-                .table_name(&self.name)
-                .set_key(Some(key))
-                .condition_expression(condition)
-                .expression_attribute_values(":holder", text(holder))
-                .send()
-                .await
-                .map(|_| ())
-                .or_else(|error| ignore_lost(error, "DeleteItem")),
-        }
+        };
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .update_expression("SET #name = :value")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value)
+            .condition_expression(condition)
+            .expression_attribute_values(":holder", text(holder))
+            .send()
+            .await
+            .map(|_| ())
+            .or_else(|error| ignore_lost(error, "UpdateItem"))
     }
 }
 

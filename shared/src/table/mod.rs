@@ -84,15 +84,16 @@ impl Table {
 
     /// Reads one item, strongly consistent.
     pub async fn get(&self, key: Key) -> Result<Option<Item>, AwsError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(key.into_item()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| AwsError::new("GetItem", &error))?;
+        let output = Box::pin(
+            self.client
+                .get_item()
+                .table_name(&self.name)
+                .set_key(Some(key.into_item()))
+                .consistent_read(true)
+                .send(),
+        )
+        .await
+        .map_err(|error| AwsError::new("GetItem", &error))?;
         Ok(output.item)
     }
 
@@ -148,16 +149,17 @@ impl Table {
 
     /// Puts an item where the condition holds; `false` when it does not.
     pub async fn put_if(&self, item: Item, condition: Condition) -> Result<bool, AwsError> {
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .condition_expression(condition.expression)
-            .set_expression_attribute_names(condition.names)
-            .set_expression_attribute_values(condition.values)
-            .send()
-            .await;
+        let result = Box::pin(
+            self.client
+                .put_item()
+                .table_name(&self.name)
+                .set_item(Some(item))
+                .condition_expression(condition.expression)
+                .set_expression_attribute_names(condition.names)
+                .set_expression_attribute_values(condition.values)
+                .send(),
+        )
+        .await;
         match result {
             Ok(_) => Ok(true),
             Err(error) if crate::aws::is_code(&error, CONDITION_FAILED) => Ok(false),
@@ -171,12 +173,13 @@ impl Table {
         let mut tries = 0;
         loop {
             tries += 1;
-            let error = match self
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()))
-                .send()
-                .await
+            let error = match Box::pin(
+                self.client
+                    .transact_write_items()
+                    .set_transact_items(Some(items.clone()))
+                    .send(),
+            )
+            .await
             {
                 Ok(_) => return Ok(Transaction::Written),
                 Err(error) => error,

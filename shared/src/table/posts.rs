@@ -24,6 +24,7 @@ pub struct PostFilter {
 }
 
 /// A page of posts.
+#[derive(Default)]
 pub struct PostPage {
     /// The posts, the latest time first.
     pub posts: Vec<Post>,
@@ -48,14 +49,12 @@ impl Table {
         self.get_record(keys::post(account, id)).await
     }
 
-    /// Writes a post that is new, and tells of it.
-    pub async fn add_post(&self, post: &Post, told: &[TimelineEntry]) -> Result<(), AwsError> {
+    /// Writes a post that is new, and tells of it. `false`: it is there already, written by an earlier request that had
+    /// no answer, or by this write itself where the SDK repeated it.
+    pub async fn add_post(&self, post: &Post, told: &[TimelineEntry]) -> Result<bool, AwsError> {
         let write = self.put_write(post_item(post)?, Condition::is_new())?;
-        match self.transact(self.with_told(post, write, told)?).await? {
-            Transaction::Written => Ok(()),
-            // The SDK repeated a write whose answer was lost, under an id that is random.
-            Transaction::Refused(_) => Ok(()),
-        }
+        let items = self.with_told(post, write, told)?;
+        Ok(self.transact(items).await? == Transaction::Written)
     }
 
     /// Writes a post where nobody wrote since `read_version`, and tells of it: both or neither. `false`: somebody wrote.
@@ -94,6 +93,15 @@ impl Table {
             .push_str(" OR attribute_not_exists(pk)");
         items.push(self.put_write(bound, condition)?);
         Ok(self.transact(items).await? == Transaction::Written)
+    }
+
+    /// Lets DynamoDB remove a post where nobody wrote since it was read; it is found by its key alone until then.
+    pub async fn let_post_expire(&self, post: &Post, now: Timestamp) -> Result<(), AwsError> {
+        let mut item = to_item(keys::post(&post.account, &post.id), post)?;
+        item.insert(keys::TTL.into(), number(now.as_second()));
+        let condition = Condition::equals("version", number(post.version));
+        self.put_if(item, condition).await?;
+        Ok(())
     }
 
     /// The post that a media of Instagram's is of, where it is one of ours.

@@ -215,13 +215,14 @@ impl Vault {
     }
 
     async fn fetch(&self, page: &str, version: &str) -> Result<Page, VaultError> {
-        let result = self
-            .secrets
-            .get_secret_value()
-            .secret_id(self.secret_name(page))
-            .version_id(version)
-            .send()
-            .await;
+        let result = Box::pin(
+            self.secrets
+                .get_secret_value()
+                .secret_id(self.secret_name(page))
+                .version_id(version)
+                .send(),
+        )
+        .await;
         let output = match result {
             Ok(output) => output,
             Err(error) if GONE.iter().any(|code| is_code(&error, code)) => {

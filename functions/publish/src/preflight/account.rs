@@ -6,22 +6,35 @@ use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Status};
 use shared::app::App;
 use shared::aws::AwsError;
-use shared::graph::{GraphError, PublishingLimit};
+use shared::graph::{ErrorKind, PublishingLimit};
 use shared::post::{Content, Finding};
 use shared::vault::VaultError;
 
-use super::{blocking, warning};
+use super::{Looks, blocking, warning};
 
 const PUBLISH_SCOPE: &str = "instagram_business_content_publish";
 const COMMENT_SCOPE: &str = "instagram_business_manage_comments";
 /// The window of the quota where Instagram does not say.
 const USUAL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
+/// What is known of the account's quota.
+pub(super) enum Quota {
+    /// What Instagram says.
+    Told(PublishingLimit),
+    /// Why Instagram does not say it.
+    Refused(ErrorKind),
+    /// There is no token to ask with.
+    NotConnected,
+    /// Instagram takes no calls for the account: one more would lengthen that.
+    NotAsked,
+}
+
 /// Findings about the account, for a post that is due then.
 ///
 /// # Errors
 /// When AWS does not answer.
 pub(super) async fn findings(
+    looks: &Looks,
     app: &Arc<App>,
     account: &Account,
     content: &Content,
@@ -33,17 +46,28 @@ pub(super) async fn findings(
         return Ok(vec![not_connected()]);
     }
     let mut found = stored(account, content, now, due);
-    match app.vault.token(account).await {
-        Ok(token) => {
-            let graph = app.graph.for_login(account.login);
-            let ig_user_id = &account.platform_account_id;
-            let limit = graph.publishing_limit(&token, ig_user_id).await;
-            found.extend(quota(limit.map(|answered| answered.value), now, due));
-        }
-        Err(VaultError::Unavailable(error)) => return Err(error),
-        Err(_) => found.push(not_connected()),
-    }
+    let quota = looks.quota.get_or_try_init(|| ask(app, account, now));
+    found.extend(quota_finding(quota.await?, now, due));
     Ok(found)
+}
+
+async fn ask(app: &Arc<App>, account: &Account, now: Timestamp) -> Result<Quota, AwsError> {
+    if account.status_at(now) == Status::RateLimited {
+        return Ok(Quota::NotAsked);
+    }
+    let token = match app.vault.token(account).await {
+        Ok(token) => token,
+        Err(VaultError::Unavailable(error)) => return Err(error),
+        Err(_) => return Ok(Quota::NotConnected),
+    };
+    let graph = app.graph.for_login(account.login);
+    let limit = graph
+        .publishing_limit(&token, &account.platform_account_id)
+        .await;
+    Ok(match limit {
+        Ok(answered) => Quota::Told(answered.value),
+        Err(error) => Quota::Refused(error.kind),
+    })
 }
 
 fn not_connected() -> Finding {
@@ -93,17 +117,15 @@ fn stored(account: &Account, content: &Content, now: Timestamp, due: Timestamp) 
 }
 
 /// The quota counts the posts of a moving window: what is full now is empty again one window later.
-fn quota(
-    limit: Result<PublishingLimit, GraphError>,
-    now: Timestamp,
-    due: Timestamp,
-) -> Option<Finding> {
-    let limit = match limit {
-        Ok(limit) => limit,
-        Err(error) => {
+fn quota_finding(quota: &Quota, now: Timestamp, due: Timestamp) -> Option<Finding> {
+    let limit = match quota {
+        Quota::Told(limit) => limit,
+        Quota::NotConnected => return Some(not_connected()),
+        Quota::NotAsked => return None,
+        Quota::Refused(kind) => {
             let sentence = format!(
                 "How many posts the account may still publish today could not be found out: {}",
-                error.row().sentence
+                kind.row().sentence
             );
             return Some(warning("quota_not_known", "account", sentence));
         }

@@ -14,7 +14,7 @@ use url::Url;
 use super::crawl::{self, Beginning, Failed};
 use super::jpeg::{self, Picture};
 use super::mp4::{self, Video};
-use super::{blocking, warning};
+use super::{Looks, blocking, warning};
 
 /// More items than a carousel may have are not looked at: `text` refuses them.
 const MOST_LOOKED_AT: usize = 10;
@@ -56,15 +56,19 @@ const STORY: VideoLimits = VideoLimits {
 
 /// Findings about all that Instagram will fetch, all looked at at once. The trusted origins may be private ones.
 pub(super) async fn findings(
+    looks: &Looks,
     trusted: &[Url],
     content: &Content,
     deadline: Duration,
 ) -> Vec<Finding> {
     let media = content.media();
-    let looks = media
+    let found = media
         .iter()
         .take(MOST_LOOKED_AT)
         .map(|(member, media)| async move {
+            if !looks.takes_a_file() {
+                return vec![one_too_many(member)];
+            }
             let fetched = timeout(deadline, crawl::beginning(media.address(), trusted)).await;
             match (fetched.unwrap_or(Err(Failed::Unreachable)), media) {
                 (Err(failed), _) => vec![not_fetched(member, failed)],
@@ -72,7 +76,15 @@ pub(super) async fn findings(
                 (Ok(beginning), Media::Video(_)) => video_findings(content, member, &beginning),
             }
         });
-    join_all(looks).await.concat()
+    join_all(found).await.concat()
+}
+
+fn one_too_many(member: &str) -> Finding {
+    let sentence = format!(
+        "The file was not looked at, since the request has more than {} files: send fewer posts at once to have each looked at.",
+        super::MOST_FILES
+    );
+    warning("media_not_looked_at", member, sentence)
 }
 
 /// What is certain for everybody is blocking; what may be ours alone, or over in a minute, is a warning.

@@ -16,6 +16,7 @@ mod text;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,9 +24,38 @@ use shared::account::Account;
 use shared::app::App;
 use shared::aws::AwsError;
 use shared::post::{Content, Finding};
+use tokio::sync::OnceCell;
 
 /// How long the look at all of a post's media may take.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// So many files are looked at for one request, whose caller chooses where they are.
+const MOST_FILES: usize = 100;
+
+/// What the looks at the posts of one request share.
+pub(crate) struct Looks {
+    files_left: AtomicUsize,
+    /// What Instagram says of the account's quota, asked once.
+    quota: OnceCell<account::Quota>,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            files_left: AtomicUsize::new(MOST_FILES),
+            quota: OnceCell::new(),
+        }
+    }
+}
+
+impl Looks {
+    /// Whether one more file is looked at.
+    fn takes_a_file(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.files_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .is_ok()
+    }
+}
 
 /// What stands in the way of publishing this on the account at that time (now, without a time), and what may.
 ///
@@ -37,11 +67,25 @@ pub(crate) async fn check(
     content: &Content,
     publish_at: Option<Timestamp>,
 ) -> Result<Vec<Finding>, AwsError> {
+    check_among(&Looks::default(), app, account, content, publish_at).await
+}
+
+/// As [`check`], for one of several posts of the same account.
+///
+/// # Errors
+/// When AWS does not answer.
+pub(crate) async fn check_among(
+    looks: &Looks,
+    app: &Arc<App>,
+    account: &Account,
+    content: &Content,
+    publish_at: Option<Timestamp>,
+) -> Result<Vec<Finding>, AwsError> {
     let mut findings = text::findings(content);
     let trusted = &app.config.publish.trusted_media;
     let (of_media, of_account) = tokio::join!(
-        media::findings(trusted, content, DEADLINE),
-        account::findings(app, account, content, publish_at),
+        media::findings(looks, trusted, content, DEADLINE),
+        account::findings(looks, app, account, content, publish_at),
     );
     findings.extend(of_media);
     findings.extend(of_account?);

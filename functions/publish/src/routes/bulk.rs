@@ -7,12 +7,13 @@ use axum::extract::State;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, Problem};
+use shared::http::{EditableAccount, JsonBody, NewIds, Problem};
 use shared::post::Finding;
 use utoipa::ToSchema;
 
-use super::new_post::{NewPost, create};
+use super::new_post::{NewPost, Request, create};
 use super::view::PostView;
+use crate::preflight::Looks;
 
 /// How many posts one request takes.
 const MOST: usize = 50;
@@ -72,21 +73,28 @@ pub(crate) enum Verdict {
 pub(crate) async fn create_posts(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
+    ids: NewIds,
     JsonBody(body): JsonBody<NewPosts>,
 ) -> Result<Json<Verdicts>, Problem> {
     if !(1..=MOST).contains(&body.posts.len()) {
         return Err(too_many_posts());
     }
-    let mut posts = body.posts.into_iter();
+    let mut posts = body.posts.into_iter().enumerate();
     let mut results = Vec::new();
+    let request = Request {
+        account: &account,
+        user: &caller.user,
+        ids: &ids,
+        looks: &Looks::default(),
+    };
     loop {
         let some: Vec<_> = posts.by_ref().take(AT_ONCE).collect();
         if some.is_empty() {
             return Ok(Json(Verdicts { results }));
         }
-        let created = some.into_iter().map(async |post| {
+        let created = some.into_iter().map(async |(number, post)| {
             let new: NewPost = shared::http::extract::member(post)?;
-            create(&app, &account, &caller.user, new).await
+            create(&app, request, number, new).await
         });
         results.extend(join_all(created).await.into_iter().map(verdict));
     }

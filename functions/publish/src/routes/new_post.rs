@@ -12,15 +12,18 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use shared::account::Account;
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, Problem};
+use shared::http::{EditableAccount, JsonBody, NewIds, Problem, given};
 use shared::post::{Content, Finding, Post, State, schema};
+use shared::table::timeline::TimelineEntry;
+use utoipa::openapi::schema::{AnyOf, KnownFormat, Object, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::templates;
 use super::view::PostView;
+use crate::preflight::Looks;
 use crate::steps::told;
-use crate::wake::wake;
+use crate::wake::wake_and_write;
 use crate::{preflight, timing};
 
 /// The body of a new post: `kind` and what goes with it, and when it is to be published.
@@ -35,16 +38,19 @@ pub(crate) struct NewPost {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Plan {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339). Without it: now.
-    #[schema(value_type = String, required = false, nullable = false, example = "now")]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(schema_with = when, required = false)]
     publish_at: Option<When>,
     /// Keeps it without planning it.
     #[serde(default)]
     #[schema(example = false)]
     draft: bool,
     /// Makes the caption of a template.
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, required = false)]
     template_id: Option<String>,
     /// What stands for the template's placeholders.
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, required = false)]
     values: Option<BTreeMap<String, String>>,
 }
@@ -54,6 +60,24 @@ struct Plan {
 pub(crate) enum When {
     Now,
     At(Timestamp),
+}
+
+/// What OpenAPI says of [`When`].
+pub(crate) fn when() -> Schema {
+    let now = Object::builder()
+        .schema_type(Type::String)
+        .enum_values(Some(["now"]));
+    let at = Object::builder()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let either = AnyOf::builder()
+        .description(Some(
+            "`now`, or a moment with an offset, up to 75 days ahead (RFC 3339).",
+        ))
+        .item(now)
+        .item(at)
+        .examples([json!("now")]);
+    either.build().into()
 }
 
 /// The members of a new post that are not its content.
@@ -122,9 +146,16 @@ pub(crate) struct Preflight {
 pub(crate) async fn create_post(
     FromState(app): FromState<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
+    ids: NewIds,
     JsonBody(new): JsonBody<NewPost>,
 ) -> Result<(StatusCode, Json<PostView>), Problem> {
-    let post = create(&app, &account, &caller.user, new).await?;
+    let request = Request {
+        account: &account,
+        user: &caller.user,
+        ids: &ids,
+        looks: &Looks::default(),
+    };
+    let post = create(&app, request, 0, new).await?;
     Ok((StatusCode::CREATED, Json(post.into())))
 }
 
@@ -148,32 +179,61 @@ pub(crate) async fn check_post(
     }))
 }
 
-/// Takes a post in: refused where the preflight finds that it cannot be published, unless it is a draft.
+/// What the posts of one request share.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) account: &'a Account,
+    pub(super) user: &'a str,
+    pub(super) ids: &'a NewIds,
+    pub(super) looks: &'a Looks,
+}
+
+/// Takes the `number`th post of a request in: refused where the preflight finds that it cannot be published, unless it is
+/// a draft. What an earlier time of the same request has made is answered as it stands now.
 pub(super) async fn create(
     app: &Arc<App>,
-    account: &Account,
-    user: &str,
+    request: Request<'_>,
+    number: usize,
     new: NewPost,
 ) -> Result<Post, Problem> {
+    let Request {
+        account,
+        user,
+        ids,
+        looks,
+    } = request;
+    let id = ids.id(number);
+    if ids.is_repeated
+        && let Some(stored) = app.table.post(&account.id, &id).await?
+    {
+        return Ok(stored);
+    }
     let NewPost { content, plan } = new;
     let content = with_template(app, account, content, &plan).await?;
     let now = app.clock.now();
-    let id = uuid::Uuid::new_v4().to_string();
     let mut post = Post::new(id, account.id.as_str(), user, content, now);
-    if plan.draft {
+    let entry = if plan.draft {
         post.publish_at = match plan.publish_at {
             None => None,
             some => Some(moment(some, now)?),
         };
-        let entry = told("drafted", "The post is kept as a draft.", user, now);
-        app.table.add_post(&post, &[entry]).await?;
+        told("drafted", "The post is kept as a draft.", user, now)
+    } else {
+        let publish_at = moment(plan.publish_at, now)?;
+        plan_among(looks, app, account, &mut post, publish_at).await?;
+        told("scheduled", planned_sentence(&post), user, now)
+    };
+    add(app, post, entry).await
+}
+
+/// Keeps a new post, or answers the one that is there already.
+pub(super) async fn add(app: &App, post: Post, entry: TimelineEntry) -> Result<Post, Problem> {
+    let write = app.table.add_post(&post, std::slice::from_ref(&entry));
+    if wake_and_write(app, &post, write).await? {
         return Ok(post);
     }
-    plan_post(app, account, &mut post, moment(plan.publish_at, now)?).await?;
-    let entry = told("scheduled", planned_sentence(&post), user, now);
-    wake(app, &post, now).await?;
-    app.table.add_post(&post, &[entry]).await?;
-    Ok(post)
+    let stored = app.table.post(&post.account, &post.id).await?;
+    Ok(stored.unwrap_or(post))
 }
 
 shared::refusals!(
@@ -242,7 +302,18 @@ pub(super) async fn plan_post(
     post: &mut Post,
     publish_at: Timestamp,
 ) -> Result<(), Problem> {
-    let findings = preflight::check(app, account, &post.content, Some(publish_at)).await?;
+    plan_among(&Looks::default(), app, account, post, publish_at).await
+}
+
+async fn plan_among(
+    looks: &Looks,
+    app: &Arc<App>,
+    account: &Account,
+    post: &mut Post,
+    publish_at: Timestamp,
+) -> Result<(), Problem> {
+    let content = &post.content;
+    let findings = preflight::check_among(looks, app, account, content, Some(publish_at)).await?;
     if findings.iter().any(|finding| finding.is_blocking) {
         return Err(post_refused(findings));
     }

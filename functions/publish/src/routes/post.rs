@@ -7,20 +7,22 @@ use axum::extract::State as FromState;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::account::Failure;
 use shared::app::App;
-use shared::http::{JsonBody, Problem};
+use shared::http::{JsonBody, NewIds, Problem, given};
 use shared::post::{Content, Post, State, schema};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::new_post::{
-    When, moment, not_changeable, plan_post, planned_sentence, post_refused, publish_at_past,
+    When, add, moment, not_changeable, plan_post, planned_sentence, post_refused, publish_at_past,
     publish_at_too_far,
 };
 use super::own::{EditablePost, OwnPost, post_not_found};
 use super::view::PostView;
 use crate::steps::{save, told};
 use crate::timing;
+use crate::wake::stay_asleep;
 
 /// How often a post that somebody else just wrote is read anew.
 const TRIES: u32 = 8;
@@ -35,14 +37,22 @@ pub(crate) struct PostChange {
     content: Map<String, Value>,
 }
 
+impl PostChange {
+    fn is_empty(&self) -> bool {
+        self.content.is_empty() && self.plan.publish_at.is_none() && self.plan.draft.is_none()
+    }
+}
+
 /// What may be changed of a post besides its content.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PlanChange {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339).
-    #[schema(value_type = String, required = false, nullable = false, example = "now")]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(schema_with = super::new_post::when, required = false)]
     publish_at: Option<When>,
     /// `true` takes it back to a draft, `false` plans it.
+    #[serde(default, deserialize_with = "given")]
     #[schema(required = false, nullable = false, example = false)]
     draft: Option<bool>,
 }
@@ -84,6 +94,9 @@ pub(crate) async fn update_post(
     }: EditablePost,
     JsonBody(change): JsonBody<PostChange>,
 ) -> Result<Json<PostView>, Problem> {
+    if change.is_empty() {
+        return Err(Problem::nothing_to_change());
+    }
     for _ in 0..TRIES {
         if !post.state.is_open() {
             return Err(not_changeable());
@@ -93,6 +106,10 @@ pub(crate) async fn update_post(
         let now = app.clock.now();
         if let Some(when) = change.plan.publish_at {
             changed.publish_at = Some(moment(Some(when), now)?);
+        }
+        let is_begun_anew = post.state == State::Failed && change.plan.draft.is_some();
+        if is_begun_anew {
+            changed.start_again();
         }
         let is_draft = change.plan.draft.unwrap_or(post.state == State::Draft);
         let sentence = if is_draft {
@@ -107,12 +124,18 @@ pub(crate) async fn update_post(
             // A retry plans it anew.
             "The post was changed."
         } else {
-            let publish_at = changed.publish_at.unwrap_or(now).max(now);
+            // A post that waits stays late; one that rests begins now where its time has passed.
+            let publish_at = match changed.publish_at {
+                Some(at) if !post.state.is_at_rest() => at,
+                Some(at) => at.max(now),
+                None => now,
+            };
             replan(&app, &account, &mut changed, publish_at, is_other_content).await?;
             "The post was changed."
         };
         let entry = told("changed", sentence, &caller.user, now);
         if save(&app, &post, &mut changed, &[entry]).await? {
+            stay_asleep(&app, &post, now).await?;
             return Ok(Json(changed.into()));
         }
         post = read_again(&app, &post).await?;
@@ -140,11 +163,18 @@ async fn replan(
         && containers.all(|container| timing::is_alive(container, publish_at));
     if !is_kept {
         planned.forget_containers();
-    } else if was == State::Ready && planned.container.is_some() {
-        // Nothing is left to prepare: only its time is another one.
-        planned.state = State::Ready;
-        let now = app.clock.now();
-        planned.wake_at = Some(timing::ready_wake_at(&planned, publish_at, now));
+    } else if matches!(was, State::Preparing | State::Ready) {
+        // It goes on where it stood: only its time is another one.
+        planned
+            .become_state(State::Preparing, None)
+            .map_err(|_| not_changeable())?;
+        if was == State::Ready {
+            planned
+                .become_state(State::Ready, None)
+                .map_err(|_| not_changeable())?;
+            let now = app.clock.now();
+            planned.wake_at = Some(timing::ready_wake_at(&planned, publish_at, now));
+        }
     }
     *post = planned;
     Ok(())
@@ -175,6 +205,9 @@ fn change_content(post: &mut Post, members: &Map<String, Value>) -> Result<bool,
 }
 
 /// Calls a post off. Asking again answers the same.
+///
+/// One that is `unknown` is called off only once nothing is looked for any more, and keeps as its reason that nobody knows
+/// whether it is live.
 #[utoipa::path(delete, path = "/instagram/accounts/{id}/posts/{postId}", responses(
     (status = 200, description = "The post, `canceled`.", body = PostView),
     CancelRefusals,
@@ -191,23 +224,29 @@ pub(crate) async fn cancel_post(
             State::Published => {
                 return Err(cannot_delete());
             }
+            State::Unknown if post.wake_at.is_some() => return Err(being_looked_for()),
             _ => {}
         }
+        let now = app.clock.now();
+        let is_known = post.state != State::Unknown;
+        let reason = (!is_known).then(|| Failure {
+            code: "canceled_unknown".into(),
+            message: "The post was called off while nobody knew whether it is live: look at the account's profile."
+                .into(),
+            at: now,
+        });
+        let sentence = match &reason {
+            Some(reason) => reason.message.clone(),
+            None => "The post was called off. It was not published.".into(),
+        };
         let mut canceled = post.clone();
         canceled
-            .become_state(State::Canceled, None)
+            .become_state(State::Canceled, reason)
             .map_err(|_| not_changeable())?;
         canceled.forget_containers();
-        let now = app.clock.now();
-        let sentence = if post.state == State::Unknown {
-            "The post was called off while it was not known whether it is live."
-        } else {
-            "The post was called off. It was not published."
-        };
         let entry = told("canceled", sentence, &caller.user, now);
         if save(&app, &post, &mut canceled, &[entry]).await? {
-            // One that is left fires once, and finds nothing to do.
-            app.schedules.remove_post(&post.id).await?;
+            stay_asleep(&app, &post, now).await?;
             return Ok(Json(canceled.into()));
         }
         post = read_again(&app, &post).await?;
@@ -243,9 +282,7 @@ pub(crate) async fn retry_post(
             State::Failed => {
                 let publish_at = post.publish_at.unwrap_or(now).max(now);
                 plan_post(&app, &account, &mut again, publish_at).await?;
-                again.forget_containers();
-                again.renewals = 0;
-                again.attempt = None;
+                again.start_again();
                 planned_sentence(&again)
             }
             _ => return Err(not_failed()),
@@ -266,19 +303,20 @@ pub(crate) async fn retry_post(
 pub(crate) async fn duplicate_post(
     FromState(app): FromState<Arc<App>>,
     EditablePost { caller, post, .. }: EditablePost,
+    ids: NewIds,
 ) -> Result<(StatusCode, Json<PostView>), Problem> {
     let now = app.clock.now();
-    let id = uuid::Uuid::new_v4().to_string();
-    let copy = Post::new(id, &post.account, &caller.user, post.content, now);
+    let copy = Post::new(ids.id(0), &post.account, &caller.user, post.content, now);
     let sentence = format!("The post is a copy of {}, kept as a draft.", post.id);
     let entry = told("drafted", sentence, &caller.user, now);
-    app.table.add_post(&copy, &[entry]).await?;
+    let copy = add(&app, copy, entry).await?;
     Ok((StatusCode::CREATED, Json(copy.into())))
 }
 
 shared::refusals!(
     /// What a change of a post is refused for.
     pub(crate) ChangeRefusals: [
+        Problem::nothing_to_change(),
         not_changeable(),
         post_refused(Vec::new()),
         publish_at_past(),
@@ -288,7 +326,7 @@ shared::refusals!(
 
 shared::refusals!(
     /// Why a post is not called off.
-    pub(crate) CancelRefusals: [not_changeable(), cannot_delete()]
+    pub(crate) CancelRefusals: [not_changeable(), being_looked_for(), cannot_delete()]
 );
 
 shared::refusals!(
@@ -300,6 +338,13 @@ fn cannot_delete() -> Problem {
     Problem::unprocessable(
         "not_supported_by_platform",
         "The post is live. Instagram's API with the Instagram login cannot delete it: delete it in Instagram.",
+    )
+}
+
+fn being_looked_for() -> Problem {
+    Problem::conflict(
+        "post_being_looked_for",
+        "It is being found out whether the post is live. It can be called off once that has ended: `nextStepAt` is `null` then.",
     )
 }
 

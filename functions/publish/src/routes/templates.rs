@@ -10,7 +10,7 @@ use http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{Caller, Editor, JsonBody, Problem, owned};
+use shared::http::{Caller, Editor, JsonBody, Problem, given, owned};
 use shared::openapi::{Describe, Described};
 use shared::table::templates::{MOST_TEMPLATES, Template};
 use utoipa::ToSchema;
@@ -26,7 +26,12 @@ const LONGEST_TEXT: usize = 5_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTemplate {
     /// What people call it.
-    #[schema(min_length = 1, max_length = 100, example = "New in the shop")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
+        example = "New in the shop"
+    )]
     name: String,
     /// The caption, with `{{placeholders}}`.
     #[schema(
@@ -42,14 +47,17 @@ pub(crate) struct NewTemplate {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TemplateChange {
     /// What people call it.
+    #[serde(default, deserialize_with = "given")]
     #[schema(
         nullable = false,
         min_length = 1,
         max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
         example = "New in the shop"
     )]
     name: Option<String>,
     /// The caption, with `{{placeholders}}`.
+    #[serde(default, deserialize_with = "given")]
     #[schema(
         nullable = false,
         min_length = 1,
@@ -171,6 +179,9 @@ pub(crate) async fn update_template(
 ) -> Result<Json<TemplateView>, Problem> {
     let mut template = find(&app, &caller.company, &id).await?;
     let read_version = template.version;
+    if change.name.is_none() && change.text.is_none() {
+        return Err(Problem::nothing_to_change());
+    }
     if let Some(given) = change.name {
         template.name = name(&given)?;
     }
@@ -225,7 +236,7 @@ impl Describe for TemplateId {
 
 shared::refusals!(
     /// What a change of a template is refused for.
-    pub(crate) TemplateRefusals: [invalid_name(), invalid_text(), invalid_placeholder(), changed_meanwhile()]
+    pub(crate) TemplateRefusals: [Problem::nothing_to_change(), invalid_name(), invalid_text(), invalid_placeholder(), changed_meanwhile()]
 );
 
 shared::refusals!(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use shared::account::Failure;
-use shared::post::{Content, Finding, Post, State, schema};
+use shared::post::{COMMENT_UNCLEAR, Content, Finding, Post, State, schema};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -73,7 +73,7 @@ struct Progress {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CommentView {
-    /// `pending`, `written` or `failed`.
+    /// `pending`, `written`, `failed`, or `unknown` where it could not be found out whether it is written.
     #[schema(example = "pending")]
     state: &'static str,
     /// Meta's id.
@@ -89,6 +89,7 @@ impl From<Post> for PostView {
         let comment = post.comment.clone().map(|comment| CommentView {
             state: match (&comment.id, &comment.failure) {
                 (Some(_), _) => "written",
+                (None, Some(failure)) if failure.code == COMMENT_UNCLEAR => "unknown",
                 (None, Some(_)) => "failed",
                 (None, None) => "pending",
             },

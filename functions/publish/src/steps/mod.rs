@@ -4,9 +4,12 @@
 //! wrote since. What wakes the post next is sent before the post is written: whoever dies in between leaves a task that
 //! finds the former step and does it, and never a post that nobody wakes. So a task whose version is behind the post's
 //! has nothing to do: the post that was written since has a task of its own.
+//!
+//! What Instagram shows counts before what we believe: a media id, whenever it comes, makes the post `published`.
 
 mod after;
 mod audit;
+mod budget;
 mod outcome;
 mod prepare;
 mod publish;
@@ -29,7 +32,7 @@ use shared::vault::VaultError;
 use shared::verdict;
 
 use crate::timing;
-use crate::wake::wake;
+use crate::wake::{wake, wake_and_write};
 
 pub(crate) use audit::audit;
 
@@ -66,10 +69,16 @@ pub(crate) async fn advance(
         return Ok(());
     };
     if due > now {
-        // A schedule aims early, and a clock may be behind.
-        return Ok(wake(app, &post, now).await?);
+        // A schedule aims early, and a clock may be behind. A task of a version that is yet to be written is another
+        // matter: whoever writes that sends it again, and the post as it is has a task of its own.
+        if version == post.version {
+            wake(app, &post, now).await?;
+        }
+        return Ok(());
     }
     let Some(account) = app.table.account(account).await? else {
+        // It was taken in while its account was deleted: nobody can see it any more.
+        app.table.let_post_expire(&post, now).await?;
         return Ok(());
     };
     let step = Step {
@@ -79,11 +88,12 @@ pub(crate) async fn advance(
         item: None,
         now,
     };
+    // On the heap each: together they are more than a small stack takes.
     match step.post.state {
-        State::Scheduled | State::Preparing => prepare::prepare(step).await,
-        State::Ready => publish::at_its_time(step).await,
-        State::Publishing | State::Unknown => settle::settle(step).await,
-        State::Published => after::finish(step).await,
+        State::Scheduled | State::Preparing => Box::pin(prepare::prepare(step)).await,
+        State::Ready => Box::pin(publish::at_its_time(step)).await,
+        State::Publishing | State::Unknown => Box::pin(settle::settle(step)).await,
+        State::Published => Box::pin(after::finish(step)).await,
         State::Draft | State::Failed | State::Canceled => Ok(()),
     }
 }
@@ -96,8 +106,8 @@ pub(crate) async fn save(
     told: &[TimelineEntry],
 ) -> Result<bool, AwsError> {
     stamp(read, post, app.clock.now());
-    wake(app, post, post.updated_at).await?;
-    app.table.write_post(post, read.version, told).await
+    let write = app.table.write_post(post, read.version, told);
+    wake_and_write(app, post, write).await
 }
 
 fn stamp(read: &Post, post: &mut Post, now: Timestamp) {
@@ -195,8 +205,9 @@ impl Step {
     }
 
     /// Ends as failed: nothing is live.
-    async fn fail(&self, reason: Failure) -> Result<(), TaskError> {
+    async fn fail(&self, mut reason: Failure) -> Result<(), TaskError> {
         let mut post = self.post.clone();
+        reason.message = outcome::without_promises(&reason.message);
         let told = self.told("failed", reason.message.clone());
         become_state(&mut post, State::Failed, Some(reason))?;
         self.save(post, &[told]).await

@@ -8,7 +8,7 @@ use shared::post::{Container, Post, State};
 use shared::secret::AccessToken;
 
 use super::outcome::{Outcome, failure, outcome};
-use super::{Closed, Step, become_state, publish};
+use super::{Closed, Step, become_state, publish, settle};
 use crate::preflight;
 use crate::timing;
 
@@ -22,6 +22,8 @@ const UNREADABLE_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// What was found of the containers.
 enum Polled {
     Finished,
+    /// It is live already: a call whose answer came to nobody has published it.
+    Live,
     NotYet,
     TooLong,
     Refused(GraphError),
@@ -35,6 +37,16 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     }
     if let Some(reason) = check(&mut step).await? {
         return step.fail(reason).await;
+    }
+    // What is made already is only asked about, which nobody restricts.
+    let is_made = step.post.container.is_some();
+    let pause = step.account.publishing_pause_at(step.now);
+    if let Some(pause) = pause.filter(|pause| pause.needs_person() && !is_made) {
+        let closed = Closed {
+            reason: pause.reason.clone(),
+            until: Some(pause.until),
+        };
+        return step.wait(closed).await;
     }
     let token = match step.token().await? {
         Ok(token) => token,
@@ -55,6 +67,7 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     let polled = poll_unfinished(&mut step, &token).await?;
     match polled {
         Polled::Finished => {}
+        Polled::Live => return Box::pin(settle::live(step, None)).await,
         Polled::NotYet => return not_yet(step).await,
         Polled::TooLong => return too_long(step).await,
         Polled::Refused(error) => return refused(step, &token, error).await,
@@ -123,6 +136,7 @@ async fn poll_unfinished(step: &mut Step, token: &AccessToken) -> Result<Polled,
         let age = now.duration_since(container.made_at);
         match graph.container_status(token, &container.id).await {
             Ok(answered) => match answered.value {
+                ContainerStatus::Published if item.is_none() => return Ok(Polled::Live),
                 ContainerStatus::Finished | ContainerStatus::Published => {}
                 ContainerStatus::InProgress if age < timing::longest_processing(has_video) => {
                     return Ok(Polled::NotYet);
@@ -178,6 +192,7 @@ async fn keep_created(
     }
     post.waiting = None;
     post.tries = 0;
+    post.failures = 0;
     let more_items = post.items.len() < post.content.item_containers().len();
     let pause = if more_items {
         SignedDuration::ZERO
@@ -201,6 +216,7 @@ async fn too_long(step: Step) -> Result<(), TaskError> {
 async fn not_yet(step: Step) -> Result<(), TaskError> {
     let mut post = step.post.clone();
     post.tries += 1;
+    post.failures = 0;
     post.waiting = None;
     post.wake_at = Some(step.now + timing::poll_after(post.content.has_video(), post.tries));
     step.save(post, &[]).await
@@ -209,12 +225,10 @@ async fn not_yet(step: Step) -> Result<(), TaskError> {
 /// Everything is there: the post waits for its time, or is published at once where that has come.
 async fn ready(mut step: Step) -> Result<(), TaskError> {
     let publish_at = step.publish_at();
-    if publish_at <= step.now {
-        let mut post = step.post.clone();
-        become_state(&mut post, State::Ready, None)?;
-        return publish::publish(step, post).await;
-    }
     become_state(&mut step.post, State::Ready, None)?;
+    if publish_at <= step.now {
+        return Box::pin(publish::publish(step)).await;
+    }
     let told = step.told(
         "ready",
         "Everything is prepared: at its time one call is left.",
@@ -231,37 +245,39 @@ async fn refused(step: Step, token: &AccessToken, error: GraphError) -> Result<(
     if let Some(index) = step.item {
         reason.message = format!("Item {} of the carousel: {}", index + 1, reason.message);
     }
-    match outcome(error.kind, step.post.tries, error.retry_after, step.now) {
+    match outcome(error.kind, step.post.failures, error.retry_after, step.now) {
         Outcome::Again(pause) => {
             let mut post = step.post.clone();
-            post.tries += 1;
+            post.failures += 1;
             post.waiting = Some(reason);
-            post.wake_at = Some(step.now + pause);
+            // Not beyond its time: then it is told that it is over.
+            let over = step.publish_at() + timing::LATEST;
+            post.wake_at = Some((step.now + pause).min(over.max(step.now)));
             step.save(post, &[]).await
         }
         Outcome::Wait(until) => step.wait(Closed { reason, until }).await,
-        Outcome::Renew if step.post.renewals < MOST_RENEWALS => renew(step, reason).await,
+        Outcome::Renew if may_make_anew(&step.post) => make_anew(step, reason).await,
         Outcome::Renew | Outcome::Fail => step.fail(reason).await,
     }
 }
 
-async fn renew(step: Step, reason: Failure) -> Result<(), TaskError> {
+/// Throws the containers away, of which none is live; what is left is to make new ones.
+pub(super) async fn make_anew(step: Step, reason: Failure) -> Result<(), TaskError> {
     let told = step.told(
         "prepared_anew",
         format!("The media is prepared once more. {}", reason.message),
     );
     let mut post = step.post.clone();
-    make_anew(&mut post);
-    post.waiting = Some(reason);
-    post.wake_at = Some(step.now + SignedDuration::from_secs(10));
-    step.save(post, &[told]).await
-}
-
-/// Throws the containers away; what is left is to make new ones.
-pub(super) fn make_anew(post: &mut Post) {
+    if post.state != State::Preparing {
+        become_state(&mut post, State::Preparing, None)?;
+    }
     post.forget_containers();
     post.renewals += 1;
     post.tries = 0;
+    post.failures = 0;
+    post.waiting = Some(reason);
+    post.wake_at = Some(step.now + SignedDuration::from_secs(10));
+    step.save(post, &[told]).await
 }
 
 /// Whether containers may be made anew once more.

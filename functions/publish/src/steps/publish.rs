@@ -6,20 +6,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::Failure;
-use shared::graph::{AccountEffect, GraphError};
+use shared::graph::{ErrorKind, GraphError};
 use shared::lambda::TaskError;
 use shared::post::{Attempt, Post, State};
 
-use super::outcome::failure;
+use super::outcome::{Outcome, failure, outcome, without_promises};
 use super::{Closed, Step, become_state, save, stamp};
 use crate::preflight;
 use crate::timing;
-use crate::wake::wake;
+use crate::wake::wake_and_write;
 
 /// What follows a publication comes so long after it.
-const FOLLOWS_AFTER: SignedDuration = SignedDuration::from_secs(2);
-/// A clear refusal is looked into so soon.
-const LOOK_SOON: SignedDuration = SignedDuration::from_secs(5);
+pub(super) const FOLLOWS_AFTER: SignedDuration = SignedDuration::from_secs(2);
+/// So long after its intent was written the call is not made any more.
+const LATEST_CALL: SignedDuration = SignedDuration::from_secs(60);
 /// How often a success is written again because somebody else wrote.
 const TRIES: u32 = 8;
 
@@ -27,8 +27,7 @@ const TRIES: u32 = 8;
 pub(super) async fn at_its_time(mut step: Step) -> Result<(), TaskError> {
     let publish_at = step.publish_at();
     if step.now >= publish_at {
-        let post = step.post.clone();
-        return publish(step, post).await;
+        return Box::pin(publish(step)).await;
     }
     let found = preflight::check(
         &step.app,
@@ -46,8 +45,8 @@ pub(super) async fn at_its_time(mut step: Step) -> Result<(), TaskError> {
     step.save(post, told.as_slice()).await
 }
 
-/// Publishes `post`, which is ready or was found not to be live.
-pub(super) async fn publish(step: Step, mut post: Post) -> Result<(), TaskError> {
+/// Publishes a post that is ready: one that is known not to be live.
+pub(super) async fn publish(step: Step) -> Result<(), TaskError> {
     let publish_at = step.publish_at();
     if step.now >= publish_at + timing::LATEST {
         let waiting = step.post.waiting.clone();
@@ -64,17 +63,17 @@ pub(super) async fn publish(step: Step, mut post: Post) -> Result<(), TaskError>
         Ok(token) => token,
         Err(closed) => return step.wait(closed).await,
     };
+    let mut post = step.post.clone();
     let container = match &post.container {
         Some(container) if timing::is_alive(container, step.now) => container.id.clone(),
-        _ => return prepare_anew(step, post).await,
+        _ => return prepare_anew(step).await,
     };
-    let first_at = post.attempt.as_ref().map(|attempt| attempt.first_at);
-    let number = post.attempt.as_ref().map_or(0, |attempt| attempt.number) + 1;
     become_state(&mut post, State::Publishing, None)?;
     let at = step.app.clock.now();
+    let before = step.post.attempt.clone();
     post.attempt = Some(Attempt {
-        number,
-        first_at: first_at.unwrap_or(at),
+        number: before.as_ref().map_or(0, |before| before.number) + 1,
+        first_at: before.as_ref().map_or(at, |before| before.first_at),
         at,
         refusal: None,
     });
@@ -82,6 +81,10 @@ pub(super) async fn publish(step: Step, mut post: Post) -> Result<(), TaskError>
     post.wake_at = Some(at + timing::QUIET);
     let told = step.told("publishing", "The call that publishes is made.");
     if !save(&step.app, &step.post, &mut post, &[told]).await? {
+        return Ok(());
+    }
+    if step.app.clock.now() >= at + LATEST_CALL {
+        // This process has slept: others are about to find out what became of its call, which had better not come now.
         return Ok(());
     }
     let answer = step
@@ -92,7 +95,11 @@ pub(super) async fn publish(step: Step, mut post: Post) -> Result<(), TaskError>
         .await;
     let step = Step { post, ..step };
     match answer {
-        Ok(answered) => published(&step, answered.value).await,
+        Ok(answered) => {
+            published(&step, answered.value).await?;
+            step.note_usage(&answered.usage).await
+        }
+        Err(error) if is_unsent(&error) => unsent(step, before, &error).await,
         Err(error) => {
             // First the post, then the account: the post's state is what must not be lost.
             unclear(&step, &error).await?;
@@ -101,8 +108,36 @@ pub(super) async fn publish(step: Step, mut post: Post) -> Result<(), TaskError>
     }
 }
 
+/// Whether the call never left.
+fn is_unsent(error: &GraphError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::PausedByBreaker | ErrorKind::InvalidCall | ErrorKind::UnsupportedLogin
+    )
+}
+
+/// The call never left: the post is as it was before, and waits where that helps.
+async fn unsent(
+    mut step: Step,
+    before: Option<Attempt>,
+    error: &GraphError,
+) -> Result<(), TaskError> {
+    step.now = step.app.clock.now();
+    step.post.attempt = before;
+    let reason = failure(error.kind, step.now);
+    match outcome(error.kind, 0, error.retry_after, step.now) {
+        Outcome::Again(pause) => {
+            become_state(&mut step.post, State::Ready, None)?;
+            let until = Some(step.now + pause);
+            step.wait(Closed { reason, until }).await
+        }
+        _ => step.fail(reason).await,
+    }
+}
+
 /// The container has grown too old while the post waited.
-async fn prepare_anew(step: Step, mut post: Post) -> Result<(), TaskError> {
+async fn prepare_anew(step: Step) -> Result<(), TaskError> {
+    let mut post = step.post.clone();
     let told = step.told(
         "prepared_anew",
         "The media is prepared once more: what Instagram had prepared has expired.",
@@ -113,18 +148,20 @@ async fn prepare_anew(step: Step, mut post: Post) -> Result<(), TaskError> {
     step.save(post, &[told]).await
 }
 
-/// Keeps that the post is live, whoever else wrote meanwhile.
+/// Keeps that the post is live, whoever else wrote meanwhile and wherever it stands by now.
 async fn published(step: &Step, media: String) -> Result<(), TaskError> {
     let mut read = step.post.clone();
     for _ in 0..TRIES {
-        let now = step.app.clock.now();
-        let mut post = read.clone();
-        if post.state == State::Publishing || post.state == State::Unknown {
-            become_state(&mut post, State::Published, None)?;
-        } else {
+        if read.state == State::Published && read.media_id.as_ref() == Some(&media) {
             return Ok(());
         }
+        let now = step.app.clock.now();
+        let mut post = read.clone();
+        if post.state != State::Published {
+            become_state(&mut post, State::Published, None)?;
+        }
         post.media_id = Some(media.clone());
+        post.permalink = None;
         post.published_at = Some(now);
         post.wake_at = Some(now + FOLLOWS_AFTER);
         if write_published(step, &read, &mut post, &media, now).await? {
@@ -146,13 +183,15 @@ pub(super) async fn write_published(
     media: &str,
     now: Timestamp,
 ) -> Result<bool, TaskError> {
-    let told = step.told("published", sentence(post, step.publish_at(), now));
+    let mut sentence = sentence(post, step.publish_at(), now);
+    if !matches!(read.state, State::Publishing | State::Unknown) {
+        sentence.push_str(" Instagram's answer came late.");
+    }
+    let told = [step.told("published", sentence)];
     stamp(read, post, now);
-    wake(&step.app, post, now).await?;
     let table = &step.app.table;
-    Ok(table
-        .write_published_post(post, read.version, media, &[told])
-        .await?)
+    let write = table.write_published_post(post, read.version, media, &told);
+    Ok(wake_and_write(&step.app, post, write).await?)
 }
 
 pub(super) fn sentence(post: &Post, publish_at: Timestamp, now: Timestamp) -> String {
@@ -166,7 +205,7 @@ pub(super) fn sentence(post: &Post, publish_at: Timestamp, now: Timestamp) -> St
     }
 }
 
-/// An error is no proof that nothing was published: the post is looked for.
+/// An error is no proof that nothing was published: the post is looked for, once the call has had its time.
 async fn unclear(step: &Step, error: &GraphError) -> Result<(), TaskError> {
     let now = step.app.clock.now();
     let is_refusal = error.http_status.is_some_and(|status| status < 500) && error.code.is_some();
@@ -174,7 +213,7 @@ async fn unclear(step: &Step, error: &GraphError) -> Result<(), TaskError> {
     let reason = Failure {
         message: format!(
             "Instagram did not say that the post is live: {} It is being found out whether it is.",
-            error.row().sentence
+            without_promises(error.row().sentence)
         ),
         ..failure(error.kind, now)
     };
@@ -183,11 +222,5 @@ async fn unclear(step: &Step, error: &GraphError) -> Result<(), TaskError> {
     if let Some(attempt) = post.attempt.as_mut().filter(|_| is_refusal) {
         attempt.refusal = Some(failure(error.kind, now));
     }
-    let is_sure = is_refusal && error.row().effect != AccountEffect::PublishingPaused;
-    post.wake_at = Some(if is_sure {
-        now + LOOK_SOON
-    } else {
-        step.post.wake_at.unwrap_or(now + timing::QUIET)
-    });
     step.save(post, &[told]).await
 }

@@ -1,30 +1,29 @@
 //! Whether a post is live whose publishing had no clear answer.
 //!
-//! The container says most: `PUBLISHED` or not. Then the account's newest media are looked through for one of the post's
-//! kind, time and caption that is no other post's. Only where neither shows the post, and the call has had its time, is it
-//! published again, from the same container: Instagram makes one media of it at most.
+//! The container says most: `PUBLISHED` or not. Only where it does not say, the account's newest media are looked through
+//! for one of the post's kind, time and caption that is no other post's; without a caption nothing tells the post from what
+//! its owner published by hand. Nothing but that it is live is believed before the call has had its time. A post that is not
+//! live then is published again, from the same container: Instagram makes one media of it at most.
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::Failure;
-use shared::graph::{AccountEffect, ContainerStatus, ErrorKind, GraphError, PublishedMedia};
+use shared::graph::{ContainerStatus, ErrorKind, PublishedMedia};
 use shared::lambda::TaskError;
-use shared::post::{Content, Post, State};
+use shared::post::{Attempt, Content, Post, State};
 use shared::secret::AccessToken;
 
 use super::outcome::{Outcome, failure, outcome};
 use super::prepare::{make_anew, may_make_anew};
-use super::publish::{publish, sentence, write_published};
+use super::publish::{FOLLOWS_AFTER, publish, sentence, write_published};
 use super::{Closed, Step, become_state};
 use crate::timing;
 
-/// How often the same container is published without a clear answer.
-const MOST_ATTEMPTS: u32 = 3;
+/// How often a post is published, from its first call on, before it is given up.
+const MOST_CALLS: u32 = 5;
 /// So often a container that Instagram does not show any more is asked about before it is given up.
 const LOOKS_FOR_A_CONTAINER: u32 = 5;
 /// Instagram's clock and ours may differ by so much.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(2);
-/// What follows a publication comes so long after it.
-const FOLLOWS_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
 /// What the account's media show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +49,10 @@ enum Decision {
     Wait(Failure, Option<Timestamp>),
     /// It is not live, and is prepared anew.
     Renew(Failure),
-    /// It is not live, and Instagram has not finished preparing it.
-    Prepare,
     /// It is not live, and cannot be published.
     Fail(Failure),
+    /// It is too early to tell, or to publish it again.
+    LookAt(Timestamp),
     /// It cannot be told yet.
     LookAgain,
 }
@@ -80,35 +79,28 @@ pub(super) async fn settle(mut step: Step) -> Result<(), TaskError> {
         Some(container) => graph
             .container_status(&token, &container.id)
             .await
-            .map(|answered| answered.value),
+            .map(|answered| answered.value)
+            .map_err(|error| error.kind),
         None => Ok(ContainerStatus::Expired),
     };
     let found = find(&step, &token).await?;
-    match decide(&step.post, &container, found, step.now) {
+    match decide(&step.post, container, found, step.now) {
         Decision::Live(media) => live(step, media).await,
         Decision::PublishAgain => {
-            let post = step.post.clone();
-            publish(step, post).await
+            become_state(&mut step.post, State::Ready, None)?;
+            Box::pin(publish(step)).await
         }
         Decision::Wait(reason, until) => {
             become_state(&mut step.post, State::Ready, None)?;
             step.wait(Closed { reason, until }).await
         }
-        Decision::Renew(reason) => renew(step, reason).await,
-        Decision::Prepare => {
-            let mut post = step.post.clone();
-            become_state(&mut post, State::Preparing, None)?;
-            if let Some(container) = &mut post.container {
-                container.is_finished = false;
-            }
-            post.wake_at = Some(step.now + SignedDuration::from_secs(30));
-            let told = step.told(
-                "preparing",
-                "The post is not live yet: Instagram still processes the media.",
-            );
-            step.save(post, &[told]).await
-        }
+        Decision::Renew(reason) => make_anew(step, reason).await,
         Decision::Fail(reason) => step.fail(reason).await,
+        Decision::LookAt(at) => {
+            let mut post = step.post.clone();
+            post.wake_at = Some(at);
+            step.save(post, &[]).await
+        }
         Decision::LookAgain => look_again(step, None).await,
     }
 }
@@ -116,60 +108,91 @@ pub(super) async fn settle(mut step: Step) -> Result<(), TaskError> {
 /// What container and media together say.
 fn decide(
     post: &Post,
-    container: &Result<ContainerStatus, GraphError>,
+    container: Result<ContainerStatus, ErrorKind>,
     found: Found,
     now: Timestamp,
 ) -> Decision {
     let Some(attempt) = &post.attempt else {
         return Decision::LookAgain;
     };
-    if *container == Ok(ContainerStatus::Published) {
-        return Decision::Live(match found {
+    let decision = match container {
+        Ok(ContainerStatus::Published) => Decision::Live(match found {
             Found::One(media) => Some(media),
             _ => None,
-        });
-    }
-    match found {
-        Found::One(media) => return Decision::Live(Some(media)),
-        Found::Many | Found::Unreadable => return Decision::LookAgain,
-        Found::None => {}
-    }
-    let refusal = attempt.refusal.as_ref().and_then(kind_of);
-    let is_sure = refusal.is_some_and(|kind| kind.row().effect != AccountEffect::PublishingPaused);
-    if !is_sure && now < attempt.at + timing::QUIET {
-        return Decision::LookAgain;
-    }
-    let reason = attempt
-        .refusal
-        .clone()
-        .or_else(|| post.state_reason.clone());
-    let reason = reason.unwrap_or_else(|| failure(ErrorKind::Unknown, now));
-    match container {
-        Ok(ContainerStatus::Published) => Decision::Live(None),
-        Ok(ContainerStatus::Finished) => match refusal {
-            None if attempt.number < MOST_ATTEMPTS => Decision::PublishAgain,
-            None => Decision::LookAgain,
-            Some(kind) => match outcome(kind, attempt.number, None, now) {
-                Outcome::Again(_) => Decision::PublishAgain,
-                Outcome::Wait(until) => Decision::Wait(reason, until),
-                Outcome::Renew if may_make_anew(post) => Decision::Renew(reason),
-                Outcome::Renew | Outcome::Fail => Decision::Fail(reason),
-            },
+        }),
+        Ok(ContainerStatus::InProgress) => Decision::LookAgain,
+        Ok(ContainerStatus::Finished) => unpublished(post, attempt, found, now),
+        Ok(ContainerStatus::Failed(kind)) => match outcome(kind, 0, None, now) {
+            Outcome::Again(_) | Outcome::Renew => anew_or_fail(post, failure(kind, now)),
+            _ => Decision::Fail(failure(kind, now)),
         },
-        Ok(ContainerStatus::InProgress) => Decision::Prepare,
-        Ok(ContainerStatus::Expired) => anew_or_fail(post, failure(ErrorKind::MediaExpired, now)),
-        Ok(ContainerStatus::Failed(kind)) => match outcome(*kind, attempt.number, None, now) {
-            Outcome::Fail | Outcome::Wait(_) => Decision::Fail(failure(*kind, now)),
-            Outcome::Again(_) | Outcome::Renew => anew_or_fail(post, failure(*kind, now)),
-        },
-        Err(error) if error.kind == ErrorKind::ContainerMissing => {
-            if post.tries < LOOKS_FOR_A_CONTAINER {
-                Decision::LookAgain
+        Ok(ContainerStatus::Expired) => by_media(post, found)
+            .unwrap_or_else(|| anew_or_fail(post, failure(ErrorKind::MediaExpired, now))),
+        Err(kind) => by_media(post, found).unwrap_or_else(|| {
+            if kind == ErrorKind::ContainerMissing && post.tries >= LOOKS_FOR_A_CONTAINER {
+                anew_or_fail(post, failure(kind, now))
             } else {
-                anew_or_fail(post, failure(error.kind, now))
+                Decision::LookAgain
             }
-        }
-        Err(_) => Decision::LookAgain,
+        }),
+    };
+    let quiet = attempt.at + timing::QUIET;
+    match decision {
+        Decision::Live(_) => decision,
+        _ if now < quiet => Decision::LookAt(quiet),
+        _ => decision,
+    }
+}
+
+/// What the account's media say where the container says nothing; `None`: the post is not among them.
+fn by_media(post: &Post, found: Found) -> Option<Decision> {
+    let is_told_apart = post
+        .content
+        .caption()
+        .is_some_and(|caption| !caption.trim().is_empty());
+    match found {
+        Found::None => None,
+        Found::One(media) if is_told_apart => Some(Decision::Live(Some(media))),
+        Found::One(_) | Found::Many | Found::Unreadable => Some(Decision::LookAgain),
+    }
+}
+
+/// What follows where the container has not been published: the refusal, if there was one.
+fn unpublished(post: &Post, attempt: &Attempt, found: Found, now: Timestamp) -> Decision {
+    let refusal = attempt.refusal.as_ref().and_then(kind_of);
+    if refusal == Some(ErrorKind::DuplicatePost) && attempt.number > 1 {
+        // Instagram knows the post from an earlier call, whatever the container says.
+        return by_media(post, found).unwrap_or(Decision::LookAgain);
+    }
+    if attempt.number >= MOST_CALLS {
+        return Decision::Fail(given_up(post, attempt, now));
+    }
+    let (Some(kind), Some(reason)) = (refusal, attempt.refusal.clone()) else {
+        return Decision::PublishAgain;
+    };
+    match outcome(kind, attempt.number - 1, None, now) {
+        Outcome::Again(pause) if now < attempt.at + pause => Decision::LookAt(attempt.at + pause),
+        Outcome::Again(_) => Decision::PublishAgain,
+        Outcome::Wait(until) => Decision::Wait(reason, until),
+        Outcome::Renew => anew_or_fail(post, reason),
+        Outcome::Fail => Decision::Fail(reason),
+    }
+}
+
+fn given_up(post: &Post, attempt: &Attempt, now: Timestamp) -> Failure {
+    let last = attempt.refusal.as_ref();
+    let code = last.or(post.state_reason.as_ref()).map_or_else(
+        || ErrorKind::Unknown.code().to_owned(),
+        |last| last.code.clone(),
+    );
+    let because = last.map_or("Its answers were lost.", |last| &last.message);
+    Failure {
+        code,
+        message: format!(
+            "Instagram was asked {} times to publish the post, and it is not live. {because}",
+            attempt.number
+        ),
+        at: now,
     }
 }
 
@@ -254,14 +277,16 @@ fn same_text(ours: Option<&str>, theirs: Option<&str>) -> bool {
     plain(ours).eq(plain(theirs))
 }
 
-async fn live(step: Step, media: Option<Box<PublishedMedia>>) -> Result<(), TaskError> {
+/// Keeps that the post is live.
+pub(super) async fn live(step: Step, media: Option<Box<PublishedMedia>>) -> Result<(), TaskError> {
     end_disproved_pause(&step).await?;
     let mut post = step.post.clone();
     become_state(&mut post, State::Published, None)?;
     post.wake_at = Some(step.now + FOLLOWS_AFTER);
     let Some(media) = media else {
         // It is live, and which media it is will be found: the first of the steps after.
-        post.published_at = post.attempt.as_ref().map(|attempt| attempt.at);
+        let attempt = post.attempt.as_ref();
+        post.published_at = Some(attempt.map_or(step.now, |attempt| attempt.at));
         let told = step.told("published", sentence(&post, step.publish_at(), step.now));
         return step.save(post, &[told]).await;
     };
@@ -301,22 +326,6 @@ async fn end_disproved_pause(step: &Step) -> Result<(), TaskError> {
     Ok(())
 }
 
-async fn renew(step: Step, reason: Failure) -> Result<(), TaskError> {
-    let told = step.told(
-        "prepared_anew",
-        format!(
-            "The post is not live, and is prepared once more. {}",
-            reason.message
-        ),
-    );
-    let mut post = step.post.clone();
-    become_state(&mut post, State::Preparing, None)?;
-    make_anew(&mut post);
-    post.waiting = Some(reason);
-    post.wake_at = Some(step.now);
-    step.save(post, &[told]).await
-}
-
 /// Looks again later, and for a day at most.
 async fn look_again(step: Step, closed: Option<Closed>) -> Result<(), TaskError> {
     let mut post = step.post.clone();
@@ -324,23 +333,15 @@ async fn look_again(step: Step, closed: Option<Closed>) -> Result<(), TaskError>
     post.waiting = closed.map(|closed| closed.reason);
     match timing::look_after(post.tries) {
         Some(pause) => {
-            let quiet = post
-                .attempt
-                .as_ref()
-                .map(|attempt| attempt.at + timing::QUIET);
-            let next = step.now + pause;
-            // The first looks may come before the call has had its time; the next one then comes right after it.
-            post.wake_at = Some(match quiet {
-                Some(quiet) if quiet > step.now && quiet < next => quiet,
-                _ => next,
-            });
+            post.wake_at = Some(step.now + pause);
             post.tries += 1;
         }
         None => {
             let reason = Failure {
                 code: "not_found_out".into(),
                 message: "It could not be found out within a day whether the post is live. Look at the account's \
-                          profile: if the post is there, cancel it here; if it is not, duplicate it. A retry looks again."
+                          profile: if the post is there, nothing is left to do; if it is not, duplicate it, and call \
+                          this one off. A retry looks again."
                     .into(),
                 at: step.now,
             };
@@ -350,4 +351,247 @@ async fn look_again(step: Step, closed: Option<Closed>) -> Result<(), TaskError>
         }
     }
     step.save(post, &told).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use shared::post::Container;
+
+    use super::*;
+
+    /// All that a decision depends on.
+    #[derive(Clone, Debug)]
+    struct Case {
+        container: Result<ContainerStatus, ErrorKind>,
+        found: Found,
+        refusal: Option<ErrorKind>,
+        number: u32,
+        seconds: i64,
+        renewals: u32,
+        tries: u32,
+        caption: Option<&'static str>,
+    }
+
+    fn begun() -> Timestamp {
+        "2026-11-21T10:00:00Z".parse().unwrap()
+    }
+
+    fn media() -> Box<PublishedMedia> {
+        Box::new(PublishedMedia {
+            id: "1".into(),
+            media_type: None,
+            product_type: None,
+            caption: None,
+            published_at: Some(begun()),
+            permalink: None,
+        })
+    }
+
+    impl Case {
+        fn of(container: Result<ContainerStatus, ErrorKind>) -> Self {
+            Self {
+                container,
+                found: Found::None,
+                refusal: None,
+                number: 1,
+                seconds: 120,
+                renewals: 0,
+                tries: 0,
+                caption: Some("Bread"),
+            }
+        }
+
+        fn refused(self, kind: ErrorKind) -> Self {
+            let refusal = Some(kind);
+            Self { refusal, ..self }
+        }
+
+        fn number(self, number: u32) -> Self {
+            Self { number, ..self }
+        }
+
+        fn after(self, seconds: i64) -> Self {
+            Self { seconds, ..self }
+        }
+
+        fn found(self, found: Found) -> Self {
+            Self { found, ..self }
+        }
+
+        fn now(&self) -> Timestamp {
+            begun() + SignedDuration::from_secs(self.seconds)
+        }
+
+        fn decided(&self) -> Decision {
+            let mut content = json!({"kind": "image", "imageUrl": "https://a.example/1.jpg"});
+            if let Some(caption) = self.caption {
+                content["caption"] = caption.into();
+            }
+            let content = serde_json::from_value(content).unwrap();
+            let mut post = Post::new("p".into(), "a", "ann", content, begun());
+            post.container = Some(Container {
+                id: "9".into(),
+                made_at: begun(),
+                is_finished: true,
+            });
+            post.renewals = self.renewals;
+            post.tries = self.tries;
+            post.attempt = Some(Attempt {
+                number: self.number,
+                first_at: begun(),
+                at: begun(),
+                refusal: self.refusal.map(|kind| failure(kind, begun())),
+            });
+            let found = self.found.clone();
+            decide(&post, self.container, found, self.now())
+        }
+    }
+
+    /// Whatever is combined: what the decision may be at all.
+    fn check(case: &Case) {
+        let decision = case.decided();
+        let is_quiet = case.seconds >= 120;
+        let is_finished = case.container == Ok(ContainerStatus::Finished);
+        let is_known_earlier = case.refusal == Some(ErrorKind::DuplicatePost) && case.number > 1;
+        let says_nothing = case.container.is_err()
+            || case.container == Ok(ContainerStatus::Expired)
+            || (is_finished && is_known_earlier);
+        let is_bound = matches!(case.found, Found::One(_)) && case.caption.is_some();
+        let is_shown = case.container == Ok(ContainerStatus::Published);
+        match &decision {
+            Decision::Live(_) => assert!(is_shown || (says_nothing && is_bound), "{case:?}"),
+            Decision::PublishAgain => {
+                assert!(is_finished && is_quiet && !is_known_earlier, "{case:?}");
+                assert!(case.number < MOST_CALLS, "{case:?}");
+                let follows = case.refusal.map(|kind| outcome(kind, 0, None, begun()));
+                assert!(
+                    matches!(follows, None | Some(Outcome::Again(_))),
+                    "{case:?}"
+                );
+            }
+            Decision::Wait(..) => assert!(is_finished && is_quiet, "{case:?}"),
+            Decision::Renew(_) | Decision::Fail(_) => {
+                let is_over = is_finished && !is_known_earlier
+                    || matches!(case.container, Ok(ContainerStatus::Failed(_)));
+                let is_gone = case.container == Ok(ContainerStatus::Expired)
+                    || case.container == Err(ErrorKind::ContainerMissing);
+                let is_gone = is_gone && case.found == Found::None;
+                assert!(is_quiet && (is_over || is_gone), "{case:?}");
+                let is_renewed = matches!(decision, Decision::Renew(_));
+                assert!(!is_renewed || case.renewals == 0, "{case:?}");
+            }
+            Decision::LookAt(at) => assert!(*at > case.now() && !is_shown, "{case:?}"),
+            Decision::LookAgain => assert!(!is_shown, "{case:?}"),
+        }
+        if is_shown {
+            assert!(matches!(decision, Decision::Live(_)), "{case:?}");
+        }
+        if case.number >= MOST_CALLS && is_finished && is_quiet && !is_known_earlier {
+            assert!(matches!(decision, Decision::Fail(_)), "{case:?}");
+        }
+    }
+
+    #[test]
+    fn d_whatever_is_combined_nothing_is_done_that_could_publish_twice_or_tell_a_lie() {
+        let few = [
+            Ok(ContainerStatus::Published),
+            Ok(ContainerStatus::InProgress),
+            Ok(ContainerStatus::Finished),
+            Ok(ContainerStatus::Expired),
+            Ok(ContainerStatus::Failed(ErrorKind::UploadFailed)),
+            Err(ErrorKind::NotFoundOrNoAccess),
+            Err(ErrorKind::ContainerMissing),
+        ];
+        let kinds = || ErrorKind::ALL.iter().copied();
+        let refused = few
+            .iter()
+            .flat_map(|container| kinds().map(|kind| Case::of(*container).refused(kind)));
+        let failed = kinds().map(|kind| Case::of(Ok(ContainerStatus::Failed(kind))));
+        let unread = kinds().map(|kind| Case::of(Err(kind)));
+        let plain = few.iter().map(|container| Case::of(*container));
+        let mut checked = 0;
+        for case in plain.chain(refused).chain(failed).chain(unread) {
+            for found in [
+                Found::None,
+                Found::One(media()),
+                Found::Many,
+                Found::Unreadable,
+            ] {
+                for (number, seconds) in [(1, 5), (1, 120), (2, 119), (2, 900), (5, 120)] {
+                    for (renewals, tries, caption) in
+                        [(0, 0, Some("Bread")), (1, 5, None), (0, 5, Some("Bread"))]
+                    {
+                        checked += 1;
+                        check(&Case {
+                            found: found.clone(),
+                            number,
+                            seconds,
+                            renewals,
+                            tries,
+                            caption,
+                            ..case.clone()
+                        });
+                    }
+                }
+            }
+        }
+        assert!(checked > 30_000, "{checked}");
+    }
+
+    #[test]
+    fn d_what_the_container_says_counts_before_what_the_profile_shows() {
+        let finished = Case::of(Ok(ContainerStatus::Finished));
+        for found in [Found::One(media()), Found::Many, Found::Unreadable] {
+            let case = finished.clone().found(found);
+            assert_eq!(case.decided(), Decision::PublishAgain, "{case:?}");
+        }
+        let unread = Case::of(Err(ErrorKind::NotFoundOrNoAccess)).found(Found::One(media()));
+        assert_eq!(unread.decided(), Decision::Live(Some(media())));
+        let caption = None;
+        let captionless = Case { caption, ..unread };
+        assert_eq!(captionless.decided(), Decision::LookAgain);
+    }
+
+    #[test]
+    fn d07_a_post_that_was_published_too_early_is_published_again_ever_later_and_not_for_ever() {
+        let not_ready = Case::of(Ok(ContainerStatus::Finished)).refused(ErrorKind::NotReady);
+        let again = |number, seconds| not_ready.clone().number(number).after(seconds).decided();
+        assert_eq!(again(1, 120), Decision::PublishAgain);
+        let later = begun() + SignedDuration::from_secs(240);
+        assert_eq!(again(4, 120), Decision::LookAt(later));
+        assert_eq!(again(4, 240), Decision::PublishAgain);
+        assert!(matches!(again(5, 900), Decision::Fail(_)));
+    }
+
+    #[test]
+    fn d13_a_restricted_account_ends_the_post_with_the_reason() {
+        for kind in [ErrorKind::AccountRestricted, ErrorKind::PermissionMissing] {
+            let case = Case::of(Ok(ContainerStatus::Finished)).refused(kind);
+            assert_eq!(case.decided(), Decision::Fail(failure(kind, begun())));
+        }
+    }
+
+    #[test]
+    fn d_a_refusal_of_the_same_post_after_an_earlier_call_is_taken_for_a_sign_that_it_is_live() {
+        let known = Case::of(Ok(ContainerStatus::Finished)).refused(ErrorKind::DuplicatePost);
+        assert!(matches!(known.decided(), Decision::Fail(_)));
+        let known = known.number(2);
+        assert_eq!(known.decided(), Decision::LookAgain);
+        let found = known.found(Found::One(media()));
+        assert_eq!(found.decided(), Decision::Live(Some(media())));
+    }
+
+    #[test]
+    fn d_a_post_that_is_given_up_says_so_without_a_promise() {
+        let lost = Case::of(Ok(ContainerStatus::Finished)).number(5);
+        let Decision::Fail(reason) = lost.decided() else {
+            panic!("{:?}", lost.decided());
+        };
+        assert!(
+            reason
+                .message
+                .ends_with("it is not live. Its answers were lost.")
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use world::gateway::{HttpCall, Reply};
 use world::login::{self, Begun};
-use world::resources::AUDIT_SCHEDULE;
+use world::resources::{AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE};
 use world::{Decision, INSTAGRAM_APP_ID};
 
 use super::{COMPANY, Journey, USER, USERNAME, same};
@@ -102,7 +102,7 @@ impl Journey<'_> {
         self.done("The same address a second time connects nothing", &code);
 
         let mut expected = self.schedule_names().to_vec();
-        expected.push(AUDIT_SCHEDULE.to_owned());
+        expected.extend([AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE].map(str::to_owned));
         let found: Vec<String> = stage.aws.schedules().await?.into_iter().collect();
         expected.sort();
         same("the schedules", &found, &expected)?;

@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use world::resources::{AUDIT_SCHEDULE, MAX_RECEIVE_COUNT, VISIBILITY_SECONDS};
+use world::resources::{
+    AUDIT_SCHEDULE, MAX_RECEIVE_COUNT, POST_AUDIT_SCHEDULE, VISIBILITY_SECONDS,
+};
 
 use super::{Journey, same, time};
 
@@ -13,7 +15,7 @@ impl Journey<'_> {
         let [_, sync] = self.schedule_names();
         let bad = r#"{"version":1,"task":"unheardOf"}"#;
         let before = time(&self.look().await?, "lastSyncAt")?;
-        stage.aws.send(bad).await?;
+        stage.aws.send(&stage.aws.queues.queue_url, bad).await?;
         let mut delivered = self.fire(&sync).await?;
         same(
             "whether the good one was done",
@@ -54,7 +56,11 @@ impl Journey<'_> {
             &Value::from("disconnected"),
         )?;
         let left: Vec<String> = self.stage.aws.schedules().await?.into_iter().collect();
-        same("the schedules", &left, &vec![AUDIT_SCHEDULE.to_owned()])?;
+        same(
+            "the schedules",
+            left.as_slice(),
+            &[AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE].map(str::to_owned),
+        )?;
         same("the tokens in the vault", self.stored_tokens().await?, 0)?;
         self.done(
             "A disconnect removes token and schedules",
@@ -71,7 +77,9 @@ impl Journey<'_> {
     pub(super) async fn leaves_nothing(&self) -> Result<(), String> {
         let aws = &self.stage.aws;
         same("what is delivered", self.stage.work().await?, 0)?;
-        same("the queue", aws.depth(&aws.queues.queue_url).await?, 0)?;
+        for queue in [&aws.queues.queue_url, &aws.queues.post_queue_url] {
+            same("the queue", aws.depth(queue).await?, 0)?;
+        }
         same(
             "the dead letters",
             aws.depth(&aws.queues.dead_letters_url).await?,

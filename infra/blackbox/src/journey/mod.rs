@@ -3,6 +3,7 @@
 mod connecting;
 mod ending;
 mod keeping;
+mod publishing;
 
 use std::cell::Cell;
 
@@ -42,6 +43,7 @@ pub(crate) async fn go(stage: &Stage) -> Result<(), String> {
     journey.connects().await?;
     journey.is_listed().await?;
     journey.syncs().await?;
+    journey.publishes().await?;
     journey.is_renewed_by_hand().await?;
     journey.is_renewed_by_schedule().await?;
     journey.is_audited().await?;
@@ -75,7 +77,21 @@ impl Journey<'_> {
 
     /// A call of Ann's that must be answered with this status.
     async fn expect(&self, method: &str, target: &str, status: u16) -> Result<Value, String> {
-        let call = HttpCall::new(method, target).as_user(USER, COMPANY, "admin");
+        self.send(method, target, None, status).await
+    }
+
+    /// The same with a body.
+    async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+        status: u16,
+    ) -> Result<Value, String> {
+        let mut call = HttpCall::new(method, target).as_user(USER, COMPANY, "admin");
+        if let Some(body) = body {
+            call = call.json(body);
+        }
         let reply = self.stage.call(call).await?;
         if reply.status != status {
             let (found, text) = (reply.status, reply.text());
@@ -95,7 +111,10 @@ impl Journey<'_> {
     /// Returns how many messages were delivered.
     async fn fire(&self, schedule: &str) -> Result<usize, String> {
         let schedule = self.stage.aws.schedule(schedule).await?;
-        self.stage.aws.send(&schedule.input).await?;
+        self.stage
+            .aws
+            .send(&schedule.queue_url, &schedule.input)
+            .await?;
         self.stage.work().await
     }
 

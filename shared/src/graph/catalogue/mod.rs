@@ -117,6 +117,14 @@ impl AccountEffect {
     pub fn is_terminal(self) -> bool {
         matches!(self, AccountEffect::TokenDead | AccountEffect::Revoked)
     }
+
+    /// Whether the connection is good, and the call works only once a person has done something.
+    pub fn needs_a_person(self) -> bool {
+        matches!(
+            self,
+            AccountEffect::MissingPermission | AccountEffect::NeedsUserAction
+        )
+    }
 }
 
 impl Row {

@@ -14,7 +14,7 @@ use url::Url;
 
 use self::server::Server;
 use self::stage::{Stage, content};
-use super::media;
+use super::{Looks, MOST_FILES, check_among, media};
 
 #[tokio::test]
 async fn a_post_that_instagram_takes_has_no_finding() {
@@ -55,7 +55,8 @@ async fn d11_a_look_at_a_file_carries_nothing_of_ours() {
     let trusted = [Url::parse(&server.origin()).unwrap()];
     let story = json!({"kind": "story", "imageUrl": "{server}/moved.jpg?signature=x"});
     let story = content(&story, &server, &server);
-    let found = media::findings(&trusted, &story, Duration::from_secs(5)).await;
+    let looks = Looks::default();
+    let found = media::findings(&looks, &trusted, &story, Duration::from_secs(5)).await;
     assert_eq!(found, []);
     let heads = server.heads();
     assert_eq!(heads.len(), 2);
@@ -85,9 +86,35 @@ async fn d11_a_silent_server_and_an_endless_file_end_by_themselves() {
     ] {
         let story = json!({"kind": "story", "imageUrl": format!("{{server}}/{path}")});
         let story = content(&story, &server, &server);
-        let found = media::findings(&trusted, &story, deadline).await;
+        let found = media::findings(&Looks::default(), &trusted, &story, deadline).await;
         let codes: Vec<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, [expected]);
         assert!(!found[0].is_blocking);
     }
+}
+
+/// Whoever sends many posts at once chooses a host that we then ask: for so many files and no more.
+#[tokio::test]
+async fn d11_however_many_posts_a_request_has_its_files_are_bounded() {
+    let stage = Stage::start().await;
+    let items = vec![json!({"imageUrl": "{server}/square.jpg"}); 10];
+    let carousel = json!({"kind": "carousel", "items": items});
+    let carousel = content(&carousel, &stage.server, &stage.trap);
+    let looks = Looks::default();
+    let mut unseen = 0;
+    for _ in 0..12 {
+        let found = check_among(&looks, &stage.app, &stage.account, &carousel, None);
+        for finding in found.await.unwrap() {
+            assert_eq!(finding.code, "media_not_looked_at");
+            unseen += 1;
+        }
+    }
+    let heads = stage.server.heads();
+    let files = heads.iter().filter(|head| head.contains("/square.jpg"));
+    assert_eq!((files.count(), unseen), (MOST_FILES, 20));
+    let limits = heads
+        .iter()
+        .filter(|head| head.contains("content_publishing_limit"));
+    assert_eq!(limits.count(), 1);
+    stage.finish(&[]).await;
 }
