@@ -39,6 +39,8 @@ pub enum Endpoint {
     PublishingLimit,
     /// The resumable upload (`rupload`).
     UploadMedia,
+    /// `POST /{media}`: whether people may comment.
+    UpdateMedia,
     /// `DELETE /{media}`.
     DeleteMedia,
     /// `GET /ig_audio`.
@@ -85,6 +87,7 @@ impl Endpoint {
             Endpoint::PublishContainer => "publish_container",
             Endpoint::PublishingLimit => "publishing_limit",
             Endpoint::UploadMedia => "upload_media",
+            Endpoint::UpdateMedia => "update_media",
             Endpoint::DeleteMedia => "delete_media",
             Endpoint::Audio => "audio",
             Endpoint::ListComments => "list_comments",

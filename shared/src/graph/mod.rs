@@ -10,8 +10,11 @@
 
 pub mod breaker;
 pub mod catalogue;
+pub mod comments;
 pub mod error;
+pub mod insights;
 pub mod login;
+pub mod media;
 pub mod profile;
 pub mod publishing;
 pub mod subscriptions;
@@ -30,10 +33,13 @@ mod tests;
 
 pub use breaker::{Breaker, BreakerConfig};
 pub use catalogue::{AccountEffect, ErrorKind, Retry, Row, Who};
+pub use comments::{MediaComment, MediaComments};
 pub use config::{GraphConfig, LoginKind};
 pub use endpoint::Endpoint;
 pub use error::GraphError;
+pub use insights::{Breakdown, Insight, InsightsQuery, Point};
 pub use login::{AppCredentials, LongLivedToken, ShortLivedToken};
+pub use media::{Media, MediaEdge, MediaKind, MediaPage, MediaQuery};
 pub use profile::{AccountType, Profile};
 pub use proof::appsecret_proof;
 pub use publishing::{

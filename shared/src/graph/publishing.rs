@@ -278,7 +278,7 @@ impl Graph {
 }
 
 /// An id that goes into a path: only digits can be one of Meta's.
-fn digits(endpoint: Endpoint, id: &str) -> Result<&str, GraphError> {
+pub(super) fn digits(endpoint: Endpoint, id: &str) -> Result<&str, GraphError> {
     if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(id);
     }
@@ -341,7 +341,7 @@ fn published_comment(object: &Object) -> Option<PublishedComment> {
 }
 
 /// Meta writes times as `2026-11-01T10:20:30+0000`.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%z", text)
         .ok()?
         .to_timestamp()

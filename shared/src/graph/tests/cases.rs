@@ -99,7 +99,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 ];
 
 /// The lines of a file of cases; `None`, with a line that says so, in a clone that stands alone.
-fn cases(file: &str) -> Option<Vec<Value>> {
+pub(super) fn cases(file: &str) -> Option<Vec<Value>> {
     let path = format!("{}/../../shared/cases/{file}", env!("CARGO_MANIFEST_DIR"));
     let Ok(text) = std::fs::read_to_string(path) else {
         println!("skipped: ../shared/cases/{file} is absent");
