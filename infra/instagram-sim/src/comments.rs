@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, GraphError};
 use crate::authorize::COMMENTS_SCOPE;
-use crate::content::Comment;
+use crate::content::{Comment, Content};
 use crate::fields;
 use crate::media::own_media;
 use crate::paging;
@@ -26,6 +26,12 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         method: "GET",
         path: "/{version}/{media_id}/comments",
         handler: list,
+    },
+    Endpoint {
+        name: "GET /{comment_id}/replies",
+        method: "GET",
+        path: "/{version}/{comment_id}/replies",
+        handler: list_replies,
     },
     Endpoint {
         name: "GET /{comment_id}",
@@ -52,6 +58,8 @@ fn create(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
         ig_user_id: person.ig_user_id,
         text: text.to_owned(),
         created_at_ms: visit.now_ms,
+        written_by: String::new(),
+        parent_id: String::new(),
     });
     Ok(Answer::json(200, &json!({ "id": id })))
 }
@@ -59,7 +67,30 @@ fn create(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
 fn list(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
     let content = &visit.state.content;
-    let ids = content.comments_on(&own_media(visit, &person)?.id);
+    let media = own_media(visit, &person)?.id.clone();
+    let ids = written(content, &media, "");
+    page_of(visit, &person, &ids)
+}
+
+fn list_replies(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
+    let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
+    let comment = own_comment(visit, &person)?;
+    let ids = written(&visit.state.content, &comment.media_id, &comment.id);
+    page_of(visit, &person, &ids)
+}
+
+/// The comments on a media that answer this one; those that answer none for an empty id.
+fn written(content: &Content, media: &str, parent: &str) -> Vec<String> {
+    let ids = content.comments_on(media).iter();
+    let of_parent = |id: &&String| {
+        let comment = content.comment(id);
+        comment.is_some_and(|comment| comment.parent_id == parent)
+    };
+    ids.filter(of_parent).cloned().collect()
+}
+
+fn page_of(visit: &Visit<'_>, person: &Person, ids: &[String]) -> Result<Answer, GraphError> {
+    let content = &visit.state.content;
     let page = paging::page(
         visit.incoming,
         visit.base_url,
@@ -70,35 +101,55 @@ fn list(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let asked = visit.incoming.query("fields").unwrap_or(USUAL_FIELDS);
     let comments = page.ids.iter().filter_map(|id| content.comment(id));
     let data: Result<Vec<Value>, GraphError> = comments
-        .map(|comment| object(comment, &person, asked))
+        .map(|comment| object(comment, person, asked))
         .collect();
     Ok(Answer::json(200, &page.answer(&data?)))
 }
 
 fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
-    let id = visit.node_id.unwrap_or_default();
-    let own = visit.state.content.comment(id);
-    let own = own.filter(|comment| comment.ig_user_id == person.ig_user_id);
-    let comment = own.ok_or_else(|| GraphError::missing_object(&visit.incoming.method, id))?;
+    let comment = own_comment(visit, &person)?;
     let asked = visit.incoming.query("fields").unwrap_or(USUAL_FIELDS);
     Ok(Answer::json(200, &object(comment, &person, asked)?))
 }
 
-/// Only owners comment here, so the writer is the caller.
+fn own_comment<'a>(visit: &'a Visit<'_>, person: &Person) -> Result<&'a Comment, GraphError> {
+    let id = visit.node_id.unwrap_or_default();
+    let own = visit.state.content.comment(id);
+    let own = own.filter(|comment| comment.ig_user_id == person.ig_user_id);
+    own.ok_or_else(|| GraphError::missing_object(&visit.incoming.method, id))
+}
+
 fn object(comment: &Comment, person: &Person, asked: &str) -> Result<Value, GraphError> {
     fields::select(asked, &comment.id, |field| {
         Ok(Some(match field.name {
             "id" => comment.id.as_str().into(),
             "text" => comment.text.as_str().into(),
             "timestamp" => fields::timestamp(comment.created_at_ms).into(),
-            "username" => person.username.as_str().into(),
-            "from" => json!({ "id": person.ig_user_id, "username": person.username }),
+            "username" => writer(comment, person).into(),
+            "from" if comment.written_by.is_empty() => {
+                json!({ "id": person.ig_user_id, "username": person.username })
+            }
+            "from" => json!({ "id": scoped_id(&comment.written_by), "username": comment.written_by }),
             "like_count" => 0.into(),
             "hidden" => false.into(),
             "media" => json!({ "id": comment.media_id }),
+            "parent_id" if !comment.parent_id.is_empty() => comment.parent_id.as_str().into(),
             "parent_id" | "replies" => Value::Null,
             _ => return Ok(None),
         }))
     })
+}
+
+fn writer<'a>(comment: &'a Comment, person: &'a Person) -> &'a str {
+    match comment.written_by.as_str() {
+        "" => &person.username,
+        name => name,
+    }
+}
+
+/// Whoever is no person here has an id that follows from the name.
+fn scoped_id(username: &str) -> String {
+    let sum = username.bytes().fold(7_u64, |sum, byte| sum * 131 % 899_999_999 + u64::from(byte));
+    (1_200_000_000_000_000 + sum).to_string()
 }

@@ -13,7 +13,7 @@ pub(crate) struct Field<'a> {
     pub(crate) inner: &'a str,
 }
 
-/// The fields in this text. Commas in braces separate nothing.
+/// The fields in this text. Commas in braces and parentheses separate nothing.
 pub(crate) fn parse(text: &str) -> Result<Vec<Field<'_>>, GraphError> {
     let syntax = || refusals::parameter(format!("Syntax error in fields: {text}"));
     let mut fields = Vec::new();
@@ -22,8 +22,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Field<'_>>, GraphError> {
         let mut depth = 0_u32;
         let end = rest.char_indices().find(|(_, character)| {
             match character {
-                '{' => depth += 1,
-                '}' => depth = depth.saturating_sub(1),
+                '{' | '(' => depth += 1,
+                '}' | ')' => depth = depth.saturating_sub(1),
                 _ => {}
             }
             *character == ',' && depth == 0

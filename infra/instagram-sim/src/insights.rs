@@ -1,13 +1,18 @@
-//! Insights of one media. The figures are what a test or a person set: nobody watches anything here.
+//! Insights of one media. The figures are what a test or a person set or, where the account has a past, what follows from
+//! that.
 //! <https://developers.facebook.com/docs/instagram-platform/reference/instagram-media/insights>
 
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, GraphError, IG_API_EXCEPTION};
 use crate::authorize::INSIGHTS_SCOPE;
+use crate::content::Media;
+use crate::history;
 use crate::media::own_media;
+use crate::person::Person;
 use crate::refusals;
 use crate::router::Endpoint;
+use crate::state::State;
 use crate::visit::Visit;
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint {
@@ -51,23 +56,57 @@ fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let person = visit.caller(Some(INSIGHTS_SCOPE))?.person;
     let media = own_media(visit, &person)?;
     if visit.incoming.query("breakdown").is_some() {
-        let message = "instagram-sim does not know breakdowns";
+        let message = "instagram-sim does not know breakdowns of media";
         return Err(GraphError::new(0, "SimulatorError", message).with_status(501));
-    }
-    if media.kind.is_carousel_item() {
-        return Err(refusals::parameter(
-            "There are no insights of the items of a carousel",
-        ));
     }
     let asked = visit.incoming.query("metric").unwrap_or_default();
     if asked.is_empty() {
         return Err(refusals::parameter("The parameter metric is required"));
     }
+    let data = of_media(visit.state, &person, media, asked, visit.now_ms)?;
+    Ok(Answer::json(200, &json!({ "data": data })))
+}
+
+/// A figure of a media: what was set or, where its owner has a past, what follows from that.
+pub(crate) fn figure(
+    state: &State,
+    person: &Person,
+    media: &Media,
+    metric: &str,
+    now_ms: i64,
+) -> Option<u64> {
+    let set = state.content.insight(&media.id, metric);
+    set.or_else(|| {
+        person.history.as_ref()?;
+        let comments = state.content.comments_on(&media.id).len() as u64;
+        let followers = person.followers_at(media.published_at_ms);
+        history::figure(media, followers, comments, metric, now_ms)
+    })
+}
+
+/// The figures of a media by these metrics, as `data` has them.
+pub(crate) fn of_media(
+    state: &State,
+    person: &Person,
+    media: &Media,
+    metrics: &str,
+    now_ms: i64,
+) -> Result<Vec<Value>, GraphError> {
+    if media.kind.is_carousel_item() {
+        return Err(refusals::parameter(
+            "There are no insights of the items of a carousel",
+        ));
+    }
     let product = media.kind.media_product_type();
-    let figure = |metric: &str| visit.state.content.insight(&media.id, metric);
+    let refused = &state.durable.settings.refused_metrics;
     let mut data: Vec<Value> = Vec::new();
-    for metric in asked.split(',').map(str::trim) {
-        let Some((name, products)) = METRICS.iter().find(|(known, _)| *known == metric) else {
+    for metric in metrics.split(',').map(str::trim) {
+        let known = METRICS.iter().find(|(known, _)| *known == metric);
+        let known = known.filter(|(name, _)| {
+            let here = format!("{product}:{name}");
+            !refused.iter().any(|entry| entry == name || *entry == here)
+        });
+        let Some((name, products)) = known else {
             return Err(refusals::parameter(format!("Unknown metric {metric}")));
         };
         if !products.contains(&product) {
@@ -75,7 +114,9 @@ fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
             return Err(refusals::parameter(message));
         }
         // What is not known yet is left out; it is not zero.
-        let Some(value) = figure(name) else { continue };
+        let Some(value) = figure(state, person, media, name, now_ms) else {
+            continue;
+        };
         data.push(json!({
             "name": name,
             "period": "lifetime",
@@ -85,9 +126,10 @@ fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
             "id": format!("{}/insights/{name}/lifetime", media.id),
         }));
     }
-    if media.kind.is_story() && figure("reach").unwrap_or_default() < FEWEST_VIEWERS {
+    let reach = figure(state, person, media, "reach", now_ms);
+    if media.kind.is_story() && reach.unwrap_or_default() < FEWEST_VIEWERS {
         let message = "(#10) Not enough viewers for the media to show insights";
         return Err(GraphError::new(10, IG_API_EXCEPTION, message));
     }
-    Ok(Answer::json(200, &json!({ "data": data })))
+    Ok(data)
 }

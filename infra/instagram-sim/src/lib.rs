@@ -6,9 +6,10 @@
 //!
 //! A call goes this way: `server` reads it and asks `router` what it is, `state` says which faults hit it, the handler
 //! of its area (`authorize`, `exchange`, `profile`, `subscriptions`, `containers`, `publish`, `media`, `comments`,
-//! `insights`) works on the state, and `delivery` sends the answer or what a fault leaves of it. `control` is the
+//! `insights`, `account_insights`) works on the state, and `delivery` sends the answer or what a fault leaves of it. `control` is the
 //! second door, under `/_sim/`. `webhooks` holds what the simulator itself has to say to an app, until somebody sends it.
 
+mod account_insights;
 mod answer;
 mod authorize;
 mod comments;
@@ -22,6 +23,7 @@ mod draft;
 mod exchange;
 mod fault;
 mod fields;
+mod history;
 mod html;
 mod incoming;
 mod insights;
@@ -58,6 +60,7 @@ use tokio::task::JoinHandle;
 
 pub use crate::content::{Comment, Container, ContainerStatus, ContentKind, Media, PostDetails};
 pub use crate::fault::{Fault, FaultKind, GraphErrorFault};
+pub use crate::history::History;
 pub use crate::log::{Call, TokenPlace};
 pub use crate::person::{AccountType, Person, Revocation};
 pub use crate::settings::{
@@ -406,6 +409,42 @@ impl InstagramSim {
             .shared
             .with_state(|state| state.content.set_insights(media_id, figures.collect()));
         set.unwrap_or_else(|complaint| panic!("instagram-sim: {complaint}"));
+    }
+
+    /// Puts a media on a person's profile as the app on a phone does, without a container, and returns its id.
+    ///
+    /// # Panics
+    ///
+    /// With a sentence, where nobody has this name.
+    pub fn post(&self, username: &str, kind: ContentKind, caption: &str) -> String {
+        let now_ms = (self.shared.now)();
+        let posted = self.shared.with_state(|state| {
+            let ig_user_id = state.person(username)?.ig_user_id.clone();
+            Some(state.content.post(Media {
+                id: String::new(),
+                ig_user_id,
+                kind,
+                container_id: String::new(),
+                parent_id: None,
+                children: Vec::new(),
+                published_at_ms: now_ms / 1_000 * 1_000,
+                details: PostDetails {
+                    caption: caption.to_owned(),
+                    sample: "square.jpg".to_owned(),
+                    ..PostDetails::default()
+                },
+                counts_hidden: false,
+                address_withheld: false,
+                comments_disabled: false,
+            }))
+        });
+        posted.unwrap_or_else(|| panic!("instagram-sim: nobody is called {username:?}"))
+    }
+
+    /// Takes media away, as their owner may.
+    pub fn remove_media(&self, ids: &[String]) {
+        self.shared
+            .with_state(|state| state.content.remove_media(ids));
     }
 
     /// Every token and code that was ever issued, and the secrets of the apps: what must be found nowhere else.

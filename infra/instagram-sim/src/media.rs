@@ -5,15 +5,17 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, GraphError};
-use crate::authorize::BASIC_SCOPE;
+use crate::answer::{Answer, GraphError, OAUTH_EXCEPTION};
+use crate::authorize::{BASIC_SCOPE, COMMENTS_SCOPE, INSIGHTS_SCOPE};
 use crate::content::{Content, ContentKind, DAY_MS, Media};
 use crate::fields::{self, Field};
 use crate::incoming::Incoming;
+use crate::insights;
 use crate::paging;
 use crate::person::Person;
 use crate::refusals;
 use crate::router::Endpoint;
+use crate::state::State;
 use crate::visit::Visit;
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
@@ -40,6 +42,18 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         method: "GET",
         path: "/{version}/{ig_id}/stories",
         handler: list_stories,
+    },
+    Endpoint {
+        name: "GET /{ig_id}/tags",
+        method: "GET",
+        path: "/{version}/{ig_id}/tags",
+        handler: list_tags,
+    },
+    Endpoint {
+        name: "POST /{media_id}",
+        method: "POST",
+        path: "/{version}/{media_id}",
+        handler: update,
     },
     Endpoint {
         name: "GET /{media_id}",
@@ -106,6 +120,50 @@ fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     Ok(Answer::json(200, &answer))
 }
 
+/// A twentieth of the account's own posts, forty at most: somebody else's with the account in them. Meta gives this list
+/// cursors and no next address.
+fn list_tags(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
+    let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
+    let content = &visit.state.content;
+    let posts = content.posts_of(&person.ig_user_id);
+    let ids: Vec<String> = posts.iter().rev().step_by(20).take(40).rev().cloned().collect();
+    let page = paging::page(visit.incoming, visit.base_url, &ids, 0..ids.len(), PAGE_SIZES)?;
+    let reader = Reader::new(visit, &person);
+    let asked = visit.incoming.query("fields").unwrap_or_default();
+    let mut data = Vec::new();
+    for id in &page.ids {
+        let Some(media) = content.media(id) else {
+            continue;
+        };
+        let of_another = format!("9{}", &media.id[1..]);
+        data.push(fields::select(asked, &of_another, |field| {
+            Ok(match field.name {
+                "username" => Some("a.happy.guest".into()),
+                "id" => Some(of_another.as_str().into()),
+                "caption" => Some(format!("Thanks @{}", person.username).into()),
+                _ => reader.value(media, field)?,
+            })
+        })?);
+    }
+    let mut answer = page.answer(&data);
+    if let Some(paging) = answer.get_mut("paging").and_then(Value::as_object_mut) {
+        paging.retain(|name, _| name == "cursors");
+    }
+    Ok(Answer::json(200, &answer))
+}
+
+fn update(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
+    let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
+    let mut media = own_media(visit, &person)?.clone();
+    media.comments_disabled = match visit.incoming.parameter("comment_enabled") {
+        Some("true") => false,
+        Some("false") => true,
+        _ => return Err(refusals::parameter("comment_enabled must be true or false")),
+    };
+    visit.state.content.replace_media(media);
+    Ok(Answer::json(200, &json!({ "success": true })))
+}
+
 fn list_children(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let person = visit.caller(Some(BASIC_SCOPE))?.person;
     let media = own_media(visit, &person)?;
@@ -149,6 +207,9 @@ struct Reader<'a> {
     content: &'a Content,
     person: &'a Person,
     base_url: &'a str,
+    state: &'a State,
+    now_ms: i64,
+    may_read_insights: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -157,6 +218,9 @@ impl<'a> Reader<'a> {
             content: &visit.state.content,
             person,
             base_url: visit.base_url,
+            state: visit.state,
+            now_ms: visit.now_ms,
+            may_read_insights: visit.caller(Some(INSIGHTS_SCOPE)).is_ok(),
         }
     }
 
@@ -188,6 +252,7 @@ impl<'a> Reader<'a> {
             "alt_text" => or_absent(&details.alt_text),
             "media_type" => media.kind.media_type().into(),
             "media_product_type" => media.kind.media_product_type().into(),
+            "media_url" if media.address_withheld => Value::Null,
             "media_url" => self.first_sample(media).into(),
             "thumbnail_url" if media.kind.is_video() => {
                 self.sample_address(picture_of(media)).into()
@@ -199,13 +264,14 @@ impl<'a> Reader<'a> {
             "timestamp" => fields::timestamp(media.published_at_ms).into(),
             "username" => self.person.username.as_str().into(),
             "owner" => json!({ "id": self.person.ig_user_id }),
+            "like_count" | "comments_count" if media.counts_hidden => Value::Null,
             "like_count" => {
-                let likes = self.content.insight(&media.id, "likes");
+                let likes = insights::figure(self.state, self.person, media, "likes", self.now_ms);
                 likes.unwrap_or_default().into()
             }
             "comments_count" => self.content.comments_on(&media.id).len().into(),
             "is_comment_enabled" if is_item => Value::Null,
-            "is_comment_enabled" => true.into(),
+            "is_comment_enabled" => (!media.comments_disabled).into(),
             "is_shared_to_feed" if media.kind == ContentKind::Reel => {
                 details.share_to_feed.unwrap_or(true).into()
             }
@@ -215,7 +281,18 @@ impl<'a> Reader<'a> {
                 self.children(media, field.inner)?
             }
             "children" => Value::Null,
-            _ => return Ok(None),
+            name => {
+                let metrics = name.strip_prefix("insights.metric(");
+                let Some(metrics) = metrics.and_then(|rest| rest.strip_suffix(')')) else {
+                    return Ok(None);
+                };
+                if !self.may_read_insights {
+                    return Err(GraphError::new(10, OAUTH_EXCEPTION, "(#10) No permission for insights"));
+                }
+                let data =
+                    insights::of_media(self.state, self.person, media, metrics, self.now_ms)?;
+                json!({ "data": data })
+            }
         }))
     }
 

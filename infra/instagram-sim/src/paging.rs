@@ -48,11 +48,14 @@ pub(crate) fn page<'a>(
         let Some(cursor) = incoming.query(name).filter(|cursor| !cursor.is_empty()) else {
             return Ok(None);
         };
-        let id = cursor.strip_prefix(CURSOR_START).map(str::to_owned);
-        let place = id.and_then(|id| ids.binary_search(&id).ok());
-        place
-            .map(Some)
-            .ok_or_else(|| refusals::parameter("Invalid cursor"))
+        let id = cursor.strip_prefix(CURSOR_START);
+        let id = id.filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()));
+        let Some(id) = id else {
+            return Err(refusals::parameter("Invalid cursor"));
+        };
+        // A cursor outlives its item.
+        let place = ids.binary_search_by(|known| known.as_str().cmp(id));
+        Ok(Some(place.unwrap_or_else(|next| next)))
     };
     let (start, end) = match (place("after")?, place("before")?) {
         (_, Some(before)) => {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::History;
+
 /// What kind of Instagram account a person has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +56,8 @@ pub struct Person {
     pub regain_minutes: u32,
     /// Calls are refused with code 80002 until this time (milliseconds since the epoch).
     pub blocked_until_ms: Option<i64>,
+    /// What the account did before; without one it has what was published through the API, and figures that were set.
+    pub history: Option<History>,
 }
 
 impl Default for Person {
@@ -77,6 +81,7 @@ impl Default for Person {
             usage_percent: 0,
             regain_minutes: 30,
             blocked_until_ms: None,
+            history: None,
         }
     }
 }
@@ -136,6 +141,14 @@ impl Person {
         self
     }
 
+    /// The same person with a past.
+    #[must_use]
+    pub fn with_history(mut self, history: History) -> Self {
+        self.media_count = 0;
+        self.history = Some(history);
+        self
+    }
+
     fn with_type(username: &str, account_type: AccountType) -> Self {
         Self {
             username: username.to_owned(),
@@ -143,6 +156,13 @@ impl Person {
             account_type,
             ..Self::default()
         }
+    }
+
+    /// How many follow at this time.
+    pub(crate) fn followers_at(&self, now_ms: i64) -> u64 {
+        let count = self.followers_count;
+        let history = self.history.as_ref();
+        history.map_or(count, |history| history.followers_at(count, now_ms))
     }
 
     /// What is wrong with this person, in a sentence, or nothing.
@@ -160,6 +180,9 @@ impl Person {
             return Some(
                 "username: 1 to 30 of a-z, 0-9, dot and underscore, with a letter or a digit among them".to_owned(),
             );
+        }
+        if let Some(complaint) = self.history.as_ref().and_then(History::complaint) {
+            return Some(complaint);
         }
         for (member, id) in [
             ("ig_user_id", &self.ig_user_id),

@@ -35,7 +35,7 @@ fn read_profile(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
         .map(str::trim)
         .filter(|field| !field.is_empty())
     {
-        let Some(value) = value_of(field, &person, media_count, settings, visit.base_url) else {
+        let Some(value) = value_of(field, &person, media_count, settings, visit.base_url, visit.now_ms) else {
             return Err(GraphError::nonexisting_field(field));
         };
         // What a person never filled in does not appear.
@@ -61,6 +61,7 @@ fn value_of(
     media_count: u64,
     settings: &Settings,
     base_url: &str,
+    now_ms: i64,
 ) -> Option<Value> {
     Some(match field {
         "id" => person.app_scoped_id.as_str().into(),
@@ -76,7 +77,7 @@ fn value_of(
             Some(address) => address.as_str().into(),
             None => format!("{base_url}/_sim/pictures/{}.svg", person.username).into(),
         },
-        "followers_count" => person.followers_count.into(),
+        "followers_count" => person.followers_at(now_ms).into(),
         "follows_count" => person.follows_count.into(),
         "media_count" => media_count.into(),
         "biography" => person.biography.as_str().into(),

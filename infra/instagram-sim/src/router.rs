@@ -9,7 +9,7 @@ use crate::answer::{Answer, GraphError, OAUTH_EXCEPTION};
 use crate::content::NodeKind;
 use crate::visit::Visit;
 use crate::{
-    authorize, comments, containers, exchange, insights, media, profile, publish, subscriptions,
+    account_insights, authorize, comments, containers, exchange, insights, media, profile, publish, subscriptions,
 };
 
 /// Every area of the simulated API.
@@ -23,6 +23,7 @@ const AREAS: &[&[Endpoint]] = &[
     media::ENDPOINTS,
     comments::ENDPOINTS,
     insights::ENDPOINTS,
+    account_insights::ENDPOINTS,
 ];
 
 const OLDEST_VERSION: u32 = 21;

@@ -116,6 +116,8 @@ pub struct Settings {
     pub app_usage_percent: u32,
     /// Refuse Graph calls that come without `appsecret_proof`. A wrong proof is always refused.
     pub require_appsecret_proof: bool,
+    /// Metrics that are refused from now on as if Meta had retired them: `metric`, or `PRODUCT:metric` for one kind of media.
+    pub refused_metrics: Vec<String>,
     /// Which of an app's secrets signs what is sent to it.
     pub webhook_secret: SigningSecret,
     /// The shape of webhooks' items that are no messaging events.
@@ -155,6 +157,7 @@ impl Default for Settings {
             usage_headers: true,
             app_usage_percent: 0,
             require_appsecret_proof: false,
+            refused_metrics: Vec::new(),
             webhook_secret: SigningSecret::Instagram,
             webhook_shape: EnvelopeShape::Changes,
             webhook_batch_most: 1_000,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::App;
 use crate::content::Content;
 use crate::fault::{Fault, FaultKind};
+use crate::history::History;
 use crate::log::Call;
 use crate::people::People;
 use crate::person::{Person, Revocation};
@@ -71,6 +72,11 @@ impl State {
             seed,
             unsaved: first_time,
         };
+        for person in state.durable.people.iter() {
+            if let Some(history) = &person.history {
+                state.content.add_past(&person.ig_user_id, history);
+            }
+        }
         if first_time {
             for person in Person::usual_people() {
                 // The five differ in their names and have no ids yet, so nothing can be wrong with them.
@@ -131,6 +137,8 @@ impl State {
             return Err("somebody else has one of these ids".to_owned());
         }
         self.durable.people_added += 1;
+        let known = earlier.and_then(|earlier| earlier.history);
+        self.give_past(&person, known.as_ref())?;
         self.durable.people.put(person.clone());
         self.unsaved = true;
         Ok(person)
@@ -151,8 +159,21 @@ impl State {
         if changed.username != username && self.person(&changed.username).is_some() {
             return Err(format!("{} is the name of somebody else", changed.username));
         }
+        let known = before.history.clone();
+        self.give_past(&changed, known.as_ref())?;
         self.durable.people.put(changed);
         self.unsaved = true;
+        Ok(())
+    }
+
+    fn give_past(&mut self, person: &Person, known: Option<&History>) -> Result<(), String> {
+        match (&person.history, known) {
+            (Some(history), None) => self.content.add_past(&person.ig_user_id, history),
+            (history, known) if history.as_ref() != known => {
+                return Err("a history stays as it is".to_owned());
+            }
+            _ => {}
+        }
         Ok(())
     }
 

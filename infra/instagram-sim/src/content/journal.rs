@@ -20,6 +20,9 @@ pub(super) struct Change {
     pub(super) media: Vec<Media>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) comments: Vec<Comment>,
+    /// Media that are gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) removed: Vec<String>,
     /// Figures by media and metric.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) insights: BTreeMap<String, BTreeMap<String, u64>>,
@@ -64,6 +67,9 @@ impl Change {
             children,
             published_at_ms: now_ms,
             details: container.details.clone(),
+            counts_hidden: false,
+            address_withheld: false,
+            comments_disabled: false,
         });
         self.containers.push(Container {
             media_id: Some(media_id),

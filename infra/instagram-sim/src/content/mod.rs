@@ -4,12 +4,13 @@
 mod journal;
 mod node;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::content::journal::{Change, Journal};
 pub use crate::content::node::{
     Comment, Container, ContainerStatus, ContentKind, Media, PostDetails,
 };
+use crate::history::History;
 use crate::insights;
 use crate::state::mix;
 
@@ -37,6 +38,8 @@ pub(crate) struct Content {
     insights: HashMap<String, BTreeMap<String, u64>>,
     /// Ids of comments by media, oldest first.
     comments_on: HashMap<String, Vec<String>>,
+    /// Media that were taken away.
+    removed: BTreeSet<String>,
     /// `None`: nothing is kept across restarts.
     journal: Option<Journal>,
 }
@@ -200,6 +203,55 @@ impl Content {
         Ok(())
     }
 
+    /// Puts a media of no container on the profile, as the app on a phone does, and returns its id.
+    pub(crate) fn post(&mut self, mut media: Media) -> String {
+        media.id = self.new_id(17_920, self.media.len());
+        let id = media.id.clone();
+        self.replace_media(media);
+        id
+    }
+
+    /// Writes a media, a new one or one that is known.
+    pub(crate) fn replace_media(&mut self, media: Media) {
+        self.insert(Change {
+            media: vec![media],
+            ..Change::default()
+        });
+    }
+
+    /// Takes media away, as their owner may. Whoever is not there stays so.
+    pub(crate) fn remove_media(&mut self, ids: &[String]) {
+        self.insert(Change {
+            removed: ids.to_vec(),
+            ..Change::default()
+        });
+    }
+
+    /// Puts an account's past before everything else that it has. Nothing of it is written down: it follows from its seed.
+    pub(crate) fn add_past(&mut self, ig_user_id: &str, history: &History) {
+        let (media, comments) = history.generate(ig_user_id);
+        let known = self.accounts.remove(ig_user_id).unwrap_or_default();
+        self.apply(Change {
+            media: media
+                .into_iter()
+                .filter(|media| !self.removed.contains(&media.id))
+                .collect(),
+            comments,
+            ..Change::default()
+        });
+        let past = self.accounts.entry(ig_user_id.to_owned()).or_default();
+        past.containers = known.containers;
+        past.containers_made_ms = known.containers_made_ms;
+        for (list, later) in [
+            (&mut past.posts, known.posts),
+            (&mut past.stories, known.stories),
+        ] {
+            list.extend(later);
+        }
+        // The quota counts what was published through the API.
+        past.published_ms = known.published_ms;
+    }
+
     fn insert(&mut self, change: Change) {
         if let Some(journal) = &mut self.journal {
             journal.note(&change);
@@ -220,7 +272,7 @@ impl Content {
             self.containers.insert(container.id.clone(), container);
         }
         for media in change.media {
-            if media.parent_id.is_none() {
+            if media.parent_id.is_none() && !self.media.contains_key(&media.id) {
                 let account = self.accounts.entry(media.ig_user_id.clone()).or_default();
                 account.published_ms.push(media.published_at_ms);
                 let list = match media.kind.is_story() {
@@ -238,6 +290,15 @@ impl Content {
                 .or_default();
             on_media.push(comment.id.clone());
             self.comments.insert(comment.id.clone(), comment);
+        }
+        for id in change.removed {
+            self.removed.insert(id.clone());
+            if let Some(media) = self.media.remove(&id)
+                && let Some(account) = self.accounts.get_mut(&media.ig_user_id)
+            {
+                account.posts.retain(|post| *post != id);
+                account.stories.retain(|story| *story != id);
+            }
         }
         for (media_id, figures) in change.insights {
             self.insights.entry(media_id).or_default().extend(figures);

@@ -185,6 +185,15 @@ pub struct Media {
     pub published_at_ms: i64,
     /// What the caller said about it.
     pub details: PostDetails,
+    /// The owner hides how many like it.
+    #[serde(default)]
+    pub counts_hidden: bool,
+    /// Its address is withheld, as for protected music.
+    #[serde(default)]
+    pub address_withheld: bool,
+    /// Nobody may comment.
+    #[serde(default)]
+    pub comments_disabled: bool,
 }
 
 /// A comment on a media.
@@ -194,10 +203,16 @@ pub struct Comment {
     pub id: String,
     /// What it is on.
     pub media_id: String,
-    /// Who wrote it.
+    /// Whose media that is.
     pub ig_user_id: String,
     /// Byte for byte as it came.
     pub text: String,
     /// When it was written.
     pub created_at_ms: i64,
+    /// The name of who wrote it; empty for the owner.
+    #[serde(default)]
+    pub written_by: String,
+    /// The comment that it answers; empty for none.
+    #[serde(default)]
+    pub parent_id: String,
 }
