@@ -36,6 +36,19 @@ pub const REFRESH_LOST_AFTER: SignedDuration = SignedDuration::from_hours(2);
 /// From this share of an account's calls on, in percent, a sync gives way: what is left is for publishing first.
 pub const SYNC_GIVES_WAY_AT: u32 = 75;
 
+/// From this share of the whole app's calls on, in percent, syncs give way: they are everybody's.
+pub const SYNCS_GIVE_WAY_AT: u32 = 75;
+
+/// For so long syncs wait then.
+pub const SYNCS_WAIT_FOR: SignedDuration = SignedDuration::from_mins(10);
+
+/// After so long without a step the task of a media sync's next step may have been lost: whoever comes then sends it again.
+/// It is less than what a message that was not done with takes to come again.
+pub const STEP_LOST_AFTER: SignedDuration = SignedDuration::from_mins(2);
+
+/// A walk over all of an account's media is not begun oftener than this, whatever seems to be missing.
+pub const WHOLE_WALK_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// After so long what Instagram told of an account's calls says nothing any more.
 pub const USAGE_IS_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(1);
 

@@ -32,6 +32,19 @@ pub enum Task {
         /// The connection it was begun for: for another one, it stops.
         connection_generation: u64,
     },
+    /// Do the next step of reading the account's media and figures from Instagram.
+    SyncMedia {
+        /// The account's id.
+        account: String,
+        /// The connection it was begun for: for another one, it stops.
+        connection_generation: u64,
+        /// The run that it belongs to; without one it begins a run, where none is under way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+        /// The step of that run.
+        #[serde(default)]
+        step: u64,
+    },
     /// Renew the account's token.
     RefreshToken {
         /// The account's id.
@@ -95,6 +108,7 @@ impl Task {
     pub fn account(&self) -> &str {
         match self {
             Task::SyncAccount { account, .. }
+            | Task::SyncMedia { account, .. }
             | Task::RefreshToken { account, .. }
             | Task::AdvancePost { account, .. }
             | Task::EraseAccount { account, .. } => account,
@@ -110,6 +124,7 @@ impl Task {
     pub fn name(&self) -> &'static str {
         match self {
             Task::SyncAccount { .. } => "syncAccount",
+            Task::SyncMedia { .. } => "syncMedia",
             Task::RefreshToken { .. } => "refreshToken",
             Task::AuditCoverage { .. } => "auditCoverage",
             Task::AdvancePost { .. } => "advancePost",

@@ -128,6 +128,7 @@ pub fn standard_output() -> Sink {
 /// The crates whose lines are written.
 const OUR_CRATES: &[&str] = &[
     "shared", "connect", "callback", "accounts", "media", "publish", "webhooks", "refresh",
+    "insights",
 ];
 
 struct JsonLines {

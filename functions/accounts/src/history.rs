@@ -60,10 +60,11 @@ pub(crate) struct TimelineView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SyncLogView {
-    /// What was read: `profile`.
+    /// What was read: `profile`, or `media` with its figures.
     #[schema(example = "profile")]
     sync_type: String,
-    /// `success` or `failed`.
+    /// `success`, `partial` where something is missing that `errorCode` names, `failed`, or `rate_limited`: it goes on by itself
+    /// at `rateLimitReset`.
     #[schema(example = "success")]
     status: String,
     /// How much was taken over.

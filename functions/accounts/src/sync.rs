@@ -13,6 +13,7 @@ use shared::graph::{Endpoint, GraphError};
 use shared::http::{EditableAccount, Problem};
 use shared::openapi::of_instagram;
 use shared::sync::{self, Asked, SyncError};
+use shared::tasks::Task;
 use shared::verdict;
 use utoipa::ToSchema;
 
@@ -33,7 +34,9 @@ pub(crate) struct CheckedStatus {
     checked_at: Timestamp,
 }
 
-/// Reads the profile of an account from Instagram now.
+/// Reads the profile of an account from Instagram now, and has its media and figures read.
+///
+/// Those follow in the background, which the sync log tells; where that is under way already, it goes on.
 ///
 /// Where Instagram refuses, its refusal is answered; the account keeps it as `error` and, where it changes the state,
 /// as `statusReason`.
@@ -51,7 +54,16 @@ pub(crate) async fn sync_account(
         .map_err(problem)?;
     match asked.refusal {
         Some(refusal) => Err(refusal.into()),
-        None => Ok(Json(AccountView::new(asked.account, app.clock.now()))),
+        None => {
+            let task = Task::SyncMedia {
+                account: asked.account.id.clone(),
+                connection_generation: asked.account.connection_generation,
+                run: None,
+                step: 0,
+            };
+            app.queue.send(task).await?;
+            Ok(Json(AccountView::new(asked.account, app.clock.now())))
+        }
     }
 }
 

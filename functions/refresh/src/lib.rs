@@ -5,6 +5,7 @@ mod coverage;
 mod current;
 mod deauthorize;
 mod delete_data;
+mod media;
 mod pages;
 mod refresh_token;
 mod renew;
@@ -32,6 +33,12 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
                 account,
                 connection_generation,
             } => sync_account::sync(&app, &account, connection_generation).await,
+            Task::SyncMedia {
+                account,
+                connection_generation,
+                run,
+                step,
+            } => media::sync(&app, &account, connection_generation, run.as_deref(), step).await,
             Task::RefreshToken {
                 account,
                 connection_generation,

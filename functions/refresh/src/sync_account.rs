@@ -7,6 +7,7 @@ use shared::account::Status;
 use shared::app::App;
 use shared::lambda::TaskError;
 use shared::sync::{self, BY_SCHEDULE, SyncError};
+use shared::tasks::Task;
 use shared::vault::VaultError;
 use shared::{connection, policy, verdict};
 
@@ -58,6 +59,15 @@ pub(crate) async fn sync(
     // A refusal stands in the record with its verdict; the daily schedule is the next try.
     if asked.refusal.is_none() && asked.account.webhook_fields.is_empty() {
         connection::subscribe(app, &asked.account).await?;
+    }
+    if asked.refusal.is_none() {
+        let task = Task::SyncMedia {
+            account: id.to_owned(),
+            connection_generation,
+            run: None,
+            step: 0,
+        };
+        app.queue.send(task).await?;
     }
     let next = asked.account.next_refresh_at;
     if asked.account.is_live(app.clock.now())

@@ -142,6 +142,8 @@ pub struct ApiConfig {
     pub role_claim: String,
     /// Largest request body, bytes.
     pub body_limit: usize,
+    /// How long an answer of Instagram's is given to others.
+    pub media_cache: SignedDuration,
 }
 
 /// Everything that is wrong with the environment, in one message.
@@ -222,6 +224,11 @@ impl Config {
                 company_claim: reader.text("COMPANY_CLAIM"),
                 role_claim: reader.text("ROLE_CLAIM"),
                 body_limit: reader.number("REQUEST_BODY_LIMIT", 1024, 6_000_000),
+                media_cache: SignedDuration::from_secs(reader.number(
+                    "MEDIA_CACHE_SECONDS",
+                    0,
+                    3600,
+                )),
             },
             webhooks_url: reader.webhooks_url(),
             log_level: reader.log_level(),

@@ -180,6 +180,12 @@ pub const VARIABLES: &[Variable] = &[
         "Claim of the JWT that names the role; `admin` where it is absent",
     ),
     variable(
+        "MEDIA_CACHE_SECONDS",
+        Some("60"),
+        "How long an answer of Instagram's about media or figures is kept and given to others, seconds; 0 to 3600, 0 for \
+         not at all",
+    ),
+    variable(
         "REQUEST_BODY_LIMIT",
         Some("65536"),
         "Largest request body that the API accepts, bytes",

@@ -30,7 +30,9 @@ const TAGGED: &str = "id,caption,media_type,media_product_type,media_url,thumbna
 const ITEM: &str = "id,media_type,media_url,thumbnail_url,alt_text";
 
 /// What a media is, as people see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     /// One picture.

@@ -19,6 +19,14 @@
 //! | conversation | `ACCOUNT#id` | `THREAD#personId` | | |
 //! | message | `ACCOUNT#id` | `MESSAGE#sha256(mid)` | | |
 //! | figures of a story | `ACCOUNT#id` | `STORY#mediaId` | | |
+//! | media | `ACCOUNT#id` | `MEDIA#publishedAt#mediaId` | | |
+//! | kept answer of Instagram's | `ACCOUNT#id` | `CACHE#sha256(name)` | | |
+//! | how far a sync has come | `ACCOUNT#id` | `MEDIASYNC` | | |
+//! | figures of a day | `ACCOUNT#id` | `METRIC#day` | | |
+//! | figures of media on a day | `ACCOUNT#id` | `MEDIADAY#day` | | |
+//! | what a media cost and brought | `ACCOUNT#id` | `INVESTMENT#mediaId` | | |
+//! | metrics that Instagram refuses | `METRICS#version` | `REFUSED` | | |
+//! | when syncs of all accounts go on | `BUDGET` | `SYNCS` | | |
 //! | caption template | `TEMPLATES#sha256(company)` | `TEMPLATE#id` | | |
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | `ANSWERS#accountId`, `time` | |
 //! | announcement that waits | `ANNOUNCEMENTS#digit` | `time#id` | | |
@@ -37,6 +45,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::digest::sha256_hex;
 
@@ -167,6 +176,12 @@ const CLASSES: &[(&str, &str)] = &[
     ("THREAD#", "thread"),
     ("MESSAGE#", "message"),
     ("STORY#", "metric"),
+    (MEDIA, "media"),
+    (MEDIA_SYNC, "sync"),
+    (METRIC, "metric"),
+    (MEDIA_DAY, "metric"),
+    (INVESTMENT, "investment"),
+    (CACHE, "media"),
     ("KEY", "answer"),
 ];
 
@@ -319,6 +334,73 @@ pub fn message(account: &str, mid: &str) -> Key {
 /// The figures of a story, by Instagram's id of it.
 pub fn story(account: &str, media: &str) -> Key {
     Key::new(account_partition(account), format!("STORY#{media}"))
+}
+
+/// A media, by when it was published and Instagram's id of it.
+pub fn media(account: &str, published_at: Timestamp, id: &str) -> Key {
+    let at = sortable(published_at);
+    Key::new(account_partition(account), format!("{MEDIA}{at}#{id}"))
+}
+
+/// An end of a range of media: before everything of a moment or, for the last one, after it.
+pub fn media_bound(at: Option<Timestamp>, is_last: bool) -> String {
+    match (at, is_last) {
+        (Some(at), false) => format!("{MEDIA}{}", sortable(at)),
+        (Some(at), true) => format!("{MEDIA}{}~", sortable(at)),
+        (None, false) => MEDIA.to_owned(),
+        (None, true) => format!("{MEDIA}~"),
+    }
+}
+
+/// What the sort key of every media begins with.
+pub const MEDIA: &str = "MEDIA#";
+
+/// How far the sync of an account's media has come.
+pub fn media_sync(account: &str) -> Key {
+    Key::new(account_partition(account), MEDIA_SYNC)
+}
+
+const MEDIA_SYNC: &str = "MEDIASYNC";
+
+/// An answer of Instagram's that is kept for a short while, by the digest of its name.
+pub fn answer(account: &str, digest: &str) -> Key {
+    Key::new(account_partition(account), format!("{CACHE}{digest}"))
+}
+
+const CACHE: &str = "CACHE#";
+
+/// An account's figures of a day.
+pub fn metric_day(account: &str, day: Date) -> Key {
+    Key::new(account_partition(account), format!("{METRIC}{day}"))
+}
+
+/// What the sort key of every day of figures begins with.
+pub const METRIC: &str = "METRIC#";
+
+/// The figures of an account's media on a day.
+pub fn media_day(account: &str, day: Date) -> Key {
+    Key::new(account_partition(account), format!("{MEDIA_DAY}{day}"))
+}
+
+/// What the sort key of every day of media's figures begins with.
+pub const MEDIA_DAY: &str = "MEDIADAY#";
+
+/// What a media cost and brought.
+pub fn investment(account: &str, media: &str) -> Key {
+    Key::new(account_partition(account), format!("{INVESTMENT}{media}"))
+}
+
+/// What the sort key of every investment begins with.
+pub const INVESTMENT: &str = "INVESTMENT#";
+
+/// Until when the syncs of all accounts leave the app's calls to others.
+pub fn sync_budget() -> Key {
+    Key::new("BUDGET".into(), "SYNCS")
+}
+
+/// Which metrics Instagram refuses in a version of its API.
+pub fn refused_metrics(api_version: &str) -> Key {
+    Key::new(format!("METRICS#{api_version}"), "REFUSED")
 }
 
 /// Over so many partitions of the second index posts are dealt that have a next step: DynamoDB writes a thousand times a

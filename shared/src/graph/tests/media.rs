@@ -6,9 +6,7 @@ use serde_json::Value;
 use super::cases::cases;
 use crate::graph::insights::{Breakdown, insights};
 use crate::graph::wire::{Object, parse_answer};
-use crate::graph::{
-    Endpoint, Insight, Media, MediaComment, MediaComments, MediaKind, MediaPage,
-};
+use crate::graph::{Endpoint, Insight, Media, MediaComment, MediaComments, MediaKind, MediaPage};
 
 fn object(case: &Value) -> Object {
     let body = case["input"]["body"].as_str().unwrap();
@@ -35,7 +33,10 @@ fn media_in(object: &Object) -> Vec<Media> {
     if let Some(inner) = inner {
         let page = inner.object("media");
         let page = page.and_then(|page| MediaPage::read(&page, true));
-        return page.map_or_else(|| Media::read(&inner).into_iter().collect(), |page| page.media);
+        return page.map_or_else(
+            || Media::read(&inner).into_iter().collect(),
+            |page| page.media,
+        );
     }
     let many = by_id(object);
     match many.is_empty() {
@@ -85,8 +86,11 @@ fn c15_j03_every_media_story_comment_and_insight_of_the_cases_is_read_into_the_m
         let object = object(case);
         let expected = expected_count(case);
         match case["kind"].as_str().unwrap() {
-            "response.media" | "response.media_list" | "response.story"
-            | "response.mentioned_media" | "response.hashtag_media_list" => {
+            "response.media"
+            | "response.media_list"
+            | "response.story"
+            | "response.mentioned_media"
+            | "response.hashtag_media_list" => {
                 let found = media_in(&object);
                 assert_eq!(found.len(), expected, "{id}");
             }
@@ -127,7 +131,9 @@ fn c15_j03_every_media_story_comment_and_insight_of_the_cases_is_read_into_the_m
 
 fn case(name: &str) -> Option<Object> {
     let found = cases("responses.jsonl")?;
-    Some(object(found.iter().find(|case| case["id"] == name).unwrap()))
+    Some(object(
+        found.iter().find(|case| case["id"] == name).unwrap(),
+    ))
 }
 
 #[test]
@@ -146,7 +152,10 @@ fn a_page_of_media_keeps_what_its_case_says() {
     // Ids are text: one begins with a zero.
     assert_eq!(album.children[0].id, "07608776690540123");
     assert_eq!(album.children.len(), 4);
-    let hidden = MediaPage::read(&case("pyfacebook-basic-user-user-medias-p1").unwrap(), false);
+    let hidden = MediaPage::read(
+        &case("pyfacebook-basic-user-user-medias-p1").unwrap(),
+        false,
+    );
     let hidden = hidden.unwrap();
     assert_eq!(hidden.media[0].like_count, None);
     assert_eq!(hidden.after.as_deref(), Some("after"));
@@ -180,7 +189,10 @@ fn insights_keep_their_breakdowns_and_a_figure_that_is_missing_is_none() {
     assert_eq!(navigation.part("TAP_FORWARD"), Some(19));
     let cities = insights(&case("airbyte-insights-demographics").unwrap()).unwrap();
     assert_eq!(cities[0].figure(), None);
-    let Breakdown { dimensions, results } = &cities[0].breakdowns[0];
+    let Breakdown {
+        dimensions,
+        results,
+    } = &cities[0].breakdowns[0];
     assert_eq!(dimensions, &["city"]);
     assert_eq!(results[0], (vec!["London, England".to_owned()], 7));
 }

@@ -1,0 +1,147 @@
+//! The stage that reads what the account's days were like.
+//!
+//! One call tells all figures of a day, the latest days first. Instagram may add to them for two days, so a day counts as settled after that and is
+//! not asked for again. A figure that Instagram does not have is absent.
+
+use jiff::civil::Date;
+use shared::aws::AwsError;
+use shared::graph::InsightsQuery;
+use shared::media::days::{Day, KEPT_BY_INSTAGRAM, SETTLED_AFTER, day_of, plus, start_of};
+use shared::media::{figures, figures_of, metrics};
+
+use super::{Done, Step, StepError};
+
+/// So many days a step asks for at most.
+const DAYS: usize = 15;
+/// After so many days without any figure the days before are not asked for: the account was not professional then, or nobody
+/// saw anything of it.
+const EMPTY_DAYS: u32 = 3;
+/// Instagram tells who came to follow for so many days, and for accounts with so many followers.
+const DAYS_OF_FOLLOWERS: i64 = 30;
+const FEWEST_FOLLOWERS: u64 = 100;
+/// How often a record is read again that somebody else wrote meanwhile.
+const TRIES: u32 = 4;
+
+impl Step<'_> {
+    pub(super) async fn read_days(&mut self) -> Result<Done, StepError> {
+        let today = day_of(self.app.clock.now());
+        let first = match self.progress.settled_through {
+            Some(settled) => plus(settled, 1).max(plus(today, -KEPT_BY_INSTAGRAM + 1)),
+            None => plus(today, -KEPT_BY_INSTAGRAM + 1),
+        };
+        let mut day = match self.run.next_day {
+            Some(day) => day,
+            None => {
+                self.snapshot(today).await?;
+                let earliest = first.max(plus(today, -DAYS_OF_FOLLOWERS));
+                self.read_followers(earliest, today).await?;
+                plus(today, -1)
+            }
+        };
+        let mut empty_in_a_row = 0;
+        for _ in 0..DAYS {
+            if day < first || empty_in_a_row == EMPTY_DAYS {
+                self.progress.settled_through = Some(plus(today, -SETTLED_AFTER));
+                self.run.next_day = None;
+                return Ok(Done::All);
+            }
+            empty_in_a_row = match self.read_day(day, today).await? {
+                true => 0,
+                false => empty_in_a_row + 1,
+            };
+            day = plus(day, -1);
+            self.run.next_day = Some(day);
+            if !self.has_time() {
+                break;
+            }
+        }
+        Ok(Done::More)
+    }
+
+    /// Keeps how many follow the account today, and how many media it has.
+    async fn snapshot(&mut self, today: Date) -> Result<(), AwsError> {
+        let account = self.account;
+        let (followers, following) = (account.follower_count, account.following_count);
+        let media = account.media_count;
+        self.change_day(today, |day| {
+            day.followers = followers;
+            day.following = following;
+            day.media = media;
+        })
+        .await
+    }
+
+    async fn read_followers(&mut self, first: Date, today: Date) -> Result<(), StepError> {
+        if self.account.follower_count.unwrap_or_default() < FEWEST_FOLLOWERS || first >= today {
+            return Ok(());
+        }
+        let query = InsightsQuery {
+            metrics: &[metrics::NEW_FOLLOWERS],
+            period: "day",
+            since: Some(start_of(first)),
+            until: Some(start_of(today)),
+            ..InsightsQuery::default()
+        };
+        let found = figures::of_account(self.app, self.account, &self.token, &query).await?;
+        self.run.calls += found.calls;
+        self.usage = found.usage;
+        let points = found.insights.iter().flat_map(|insight| &insight.values);
+        for point in points {
+            let (Some(value), Some(end)) = (point.value, point.end) else {
+                continue;
+            };
+            // C17: a time that ends later than today tells of no day that was.
+            let day = plus(day_of(end), -1);
+            if day < first || day >= today {
+                continue;
+            }
+            self.change_day(day, |record| {
+                record.figures.insert("follows".to_owned(), value);
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Reads a day; `false` where Instagram has no figures of it.
+    async fn read_day(&mut self, day: Date, today: Date) -> Result<bool, StepError> {
+        let found = figures::of_day(self.app, self.account, &self.token, day).await?;
+        self.run.calls += found.calls;
+        self.usage = found.usage;
+        let figures = figures_of(&found.insights);
+        if figures.is_empty() {
+            return Ok(false);
+        }
+        let is_settled = plus(day, SETTLED_AFTER) <= today;
+        self.change_day(day, |record| {
+            record.figures.extend(figures.clone());
+            record.settled = is_settled;
+        })
+        .await?;
+        Ok(true)
+    }
+
+    /// Writes a day where the change changes it.
+    async fn change_day(&mut self, day: Date, change: impl Fn(&mut Day)) -> Result<(), AwsError> {
+        for _ in 0..TRIES {
+            let found = self.app.table.day(&self.account.id, day).await?;
+            let read = found.unwrap_or(Day {
+                day,
+                ..Day::default()
+            });
+            let mut record = read.clone();
+            change(&mut record);
+            if record == read {
+                return Ok(());
+            }
+            if self.app.table.write_day(&self.account.id, &record).await? {
+                self.run.changed += 1;
+                return Ok(());
+            }
+        }
+        Err(AwsError::unreadable(
+            "PutItem",
+            "a record that others keep changing",
+        ))
+    }
+}

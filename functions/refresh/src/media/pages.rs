@@ -1,0 +1,308 @@
+//! The stage that reads media, page by page.
+//!
+//! A page is compared with what is stored between its ends, so that one query says what is new, what has changed and what
+//! is gone. A first run and one that suspects a loss walk over everything; others stop where everything is known and no
+//! longer recent.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use shared::aws::AwsError;
+use shared::graph::{ErrorKind, Media, MediaEdge, MediaKind, MediaPage, MediaQuery};
+use shared::media::days::day_of;
+use shared::media::metrics::{is_no_data, may_be_about_a_metric};
+use shared::media::{StoredMedia, figures, figures_of};
+use shared::policy;
+use shared::table::keys;
+
+use super::{Done, Step, StepError};
+
+/// So many pages a step reads at most.
+const PAGES: usize = 5;
+/// Instagram lists so many media at most: what is older stays as it is.
+const MOST_LISTED: u64 = 10_000;
+/// So many records are written at once.
+const WRITES_AT_ONCE: usize = 8;
+/// How often a record is read again that somebody else wrote meanwhile.
+const TRIES: u32 = 4;
+
+impl Step<'_> {
+    pub(super) async fn read_pages(&mut self) -> Result<Done, StepError> {
+        for _ in 0..PAGES {
+            let page = self.fetch().await?;
+            let is_last = page.after.is_none() || page.after == self.run.after;
+            let (is_known, changed) = self.take_over(&page, is_last).await?;
+            self.run.changed += changed;
+            self.run.seen += page.media.len() as u64;
+            if is_last || (is_known && !self.run.is_whole) {
+                return self.end_walk();
+            }
+            self.run.after = page.after;
+            if !self.has_time() {
+                break;
+            }
+        }
+        Ok(Done::More)
+    }
+
+    /// The walk is over. What the profile counts and what is stored differ by always the same, unless something old is gone:
+    /// then everything is walked over.
+    fn end_walk(&mut self) -> Result<Done, StepError> {
+        let now = self.app.clock.now();
+        if self.run.is_whole {
+            self.progress.walked_at = Some(now);
+            self.progress.stored = self.run.seen;
+        }
+        let counted = self.account.media_count.unwrap_or_default();
+        let surplus = i64::try_from(counted).unwrap_or_default()
+            - i64::try_from(self.progress.stored).unwrap_or_default();
+        let is_due = self
+            .progress
+            .walked_at
+            .is_none_or(|at| now.duration_since(at) >= policy::WHOLE_WALK_EVERY);
+        let is_suspicious = self.progress.surplus.is_some_and(|known| known != surplus);
+        self.run.after = None;
+        self.run.compared_to = None;
+        if is_suspicious && is_due && !self.run.is_whole {
+            self.run.is_whole = true;
+            self.run.seen = 0;
+            return Ok(Done::More);
+        }
+        if self.run.is_whole || self.progress.surplus.is_none() {
+            self.progress.surplus = Some(surplus);
+        }
+        Ok(Done::All)
+    }
+
+    /// The next page, smaller or without figures where Instagram cannot tell them.
+    async fn fetch(&mut self) -> Result<MediaPage, StepError> {
+        let version = self.app.config.graph.api_version.as_str();
+        let mut learnt = false;
+        let mut with_figures = self.run.with_figures;
+        loop {
+            let now = self.app.clock.now();
+            let metrics = match with_figures {
+                true => {
+                    let refused = self.app.table.refused_metrics(version).await?;
+                    refused.working_of_every_post(now)
+                }
+                false => Vec::new(),
+            };
+            let query = MediaQuery {
+                limit: self.run.page_size,
+                after: self.run.after.as_deref(),
+                for_sync: true,
+                metrics: &metrics,
+                ..MediaQuery::default()
+            };
+            let graph = self.app.graph.for_login(self.account.login);
+            let id = &self.account.platform_account_id;
+            self.run.calls += 1;
+            let answered = graph.media(&self.token, id, MediaEdge::Media, &query).await;
+            let error = match answered {
+                Ok(answered) => {
+                    self.usage = answered.usage;
+                    let mut page = answered.value;
+                    if self.run.with_figures && metrics.is_empty() {
+                        let refused = self.ask_one_by_one(&mut page).await?;
+                        if refused && !learnt {
+                            // What is refused is known now: the rest is told with the page again.
+                            learnt = true;
+                            with_figures = true;
+                            continue;
+                        }
+                    }
+                    return Ok(page);
+                }
+                Err(error) => error,
+            };
+            let is_about_figures = may_be_about_a_metric(error.kind) || is_no_data(error.kind);
+            if error.kind == ErrorKind::PageTooLarge && self.run.page_size > 1 {
+                self.run.page_size /= 2;
+            } else if !metrics.is_empty() && is_about_figures {
+                with_figures = false;
+            } else if !metrics.is_empty() && error.kind == ErrorKind::PermissionMissing {
+                with_figures = false;
+                self.run.with_figures = false;
+                self.run.partial = Some("insights_permission_missing".into());
+            } else if self.run.after.is_some()
+                && error.kind == ErrorKind::InvalidParameter
+                && self.run.setbacks == 0
+            {
+                // The place in the list has run out: what was compared already costs reads and no writes.
+                self.run.setbacks += 1;
+                self.run.after = None;
+                self.run.compared_to = None;
+                self.run.seen = 0;
+            } else {
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// The figures of the page's recent media, where the page could not tell them. Says whether a metric was found that is
+    /// refused.
+    async fn ask_one_by_one(&mut self, page: &mut MediaPage) -> Result<bool, StepError> {
+        let now = self.app.clock.now();
+        let version = self.app.config.graph.api_version.as_str();
+        let before = self.app.table.refused_metrics(version).await?;
+        let is_recent = |media: &Media| StoredMedia::told(media, None).is_recent(now);
+        for media in page.media.iter_mut().filter(|media| is_recent(media)) {
+            let kind = media.kind();
+            let one = (media.id.as_str(), kind);
+            let found = figures::of_media(self.app, self.account, &self.token, one).await?;
+            self.run.calls += found.calls;
+            media.insights = found.insights;
+            if found.calls > 1 {
+                let after = self.app.table.refused_metrics(version).await?;
+                if after != before {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes what is new, changed or gone. Says whether everything of the page was known and is no longer recent, and how
+    /// many records were written.
+    async fn take_over(
+        &mut self,
+        page: &MediaPage,
+        is_last: bool,
+    ) -> Result<(bool, u64), StepError> {
+        let now = self.app.clock.now();
+        let key_of =
+            |media: &StoredMedia| keys::media(&self.account.id, media.published_at, &media.id).sk;
+        let told: Vec<StoredMedia> = page
+            .media
+            .iter()
+            .map(|media| StoredMedia::told(media, None))
+            .collect();
+        let oldest = told.iter().map(key_of).min();
+        // Below the last page stands what is gone, unless Instagram does not list as many, or the list broke off.
+        let expected = self.account.media_count.unwrap_or(MOST_LISTED);
+        let seen = self.run.seen + told.len() as u64;
+        let is_whole_list = is_last && seen < MOST_LISTED && seen + seen / 10 + 3 >= expected;
+        let lower = match (&oldest, is_whole_list) {
+            (_, true) => None,
+            (Some(oldest), false) => Some(oldest.as_str()),
+            (None, false) => return Ok((false, 0)),
+        };
+        let stored = self
+            .app
+            .table
+            .media_between(&self.account.id, lower, self.run.compared_to.as_deref())
+            .await?;
+        let mut stored: HashMap<String, StoredMedia> = stored
+            .into_iter()
+            .filter(|media| media.kind != MediaKind::Story)
+            .map(|media| (media.id.clone(), media))
+            .collect();
+        let mut writes = Vec::new();
+        let mut of_day: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        let (mut added, mut known_and_old) = (0, true);
+        for media in &page.media {
+            let known = stored.remove(&media.id);
+            let new = StoredMedia::told(media, known.as_ref());
+            let is_recent = new.is_recent(now);
+            known_and_old &= known.is_some() && !is_recent;
+            if known.as_ref() == Some(&new) {
+                continue;
+            }
+            added += u64::from(known.is_none_or(|known| known.gone_at.is_some()));
+            if is_recent {
+                of_day.insert(new.id.clone(), day_figures(&new));
+            }
+            writes.push(new);
+        }
+        let mut gone = 0;
+        for mut media in stored.into_values() {
+            if media.gone_at.is_none() {
+                media.gone_at = Some(now);
+                gone += 1;
+                writes.push(media);
+            }
+        }
+        let changed = writes.len() as u64;
+        self.write_all(writes).await?;
+        self.add_to_day(of_day, now).await?;
+        self.progress.stored = (self.progress.stored + added).saturating_sub(gone);
+        if oldest.is_some() {
+            self.run.compared_to = oldest;
+        }
+        Ok((known_and_old, changed))
+    }
+
+    async fn write_all(&self, media: Vec<StoredMedia>) -> Result<(), AwsError> {
+        stream::iter(media)
+            .map(|media| self.write(media))
+            .buffer_unordered(WRITES_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Writes one. Whoever wrote meanwhile was this step as well, in another sandbox: what it told is as good.
+    async fn write(&self, media: StoredMedia) -> Result<(), AwsError> {
+        self.app
+            .table
+            .write_media(&self.account.id, &media)
+            .await
+            .map(|_| ())
+    }
+
+    /// Adds what recent media came to today.
+    async fn add_to_day(
+        &self,
+        media: BTreeMap<String, BTreeMap<String, u64>>,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        if media.is_empty() {
+            return Ok(());
+        }
+        let day = day_of(now);
+        for _ in 0..TRIES {
+            let found = self.app.table.media_day(&self.account.id, day).await?;
+            let mut record = found.unwrap_or_default();
+            record.day = day;
+            record.media.extend(media.clone());
+            if self
+                .app
+                .table
+                .write_media_day(&self.account.id, &record)
+                .await?
+            {
+                return Ok(());
+            }
+        }
+        Err(AwsError::unreadable(
+            "PutItem",
+            "a record that others keep changing",
+        ))
+    }
+}
+
+fn day_figures(media: &StoredMedia) -> BTreeMap<String, u64> {
+    let mut figures = media.figures.clone();
+    let counts = [
+        ("likes", media.like_count),
+        ("comments", media.comments_count),
+    ];
+    for (name, count) in counts {
+        if let Some(count) = count {
+            figures.insert(name.to_owned(), count);
+        }
+    }
+    figures
+}
+
+/// A story as its record keeps it, with its figures.
+pub(super) fn with_figures(
+    media: &Media,
+    stored: Option<&StoredMedia>,
+    insights: &[shared::graph::Insight],
+) -> StoredMedia {
+    let mut told = StoredMedia::told(media, stored);
+    told.figures.extend(figures_of(insights));
+    told
+}

@@ -1,0 +1,103 @@
+//! Reading something of an account from Instagram while a caller waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::{Account, Status};
+use crate::app::App;
+use crate::graph::{Answered, Endpoint, Graph, GraphError};
+use crate::http::Problem;
+use crate::media::figures::FiguresError;
+use crate::openapi::of_instagram;
+use crate::secret::AccessToken;
+use crate::verdict;
+
+/// An account that can be asked about, and the token to do so with.
+pub struct Reading<'a> {
+    app: &'a Arc<App>,
+    /// The account.
+    pub account: &'a Account,
+    /// Its token.
+    pub token: AccessToken,
+    by: &'a str,
+}
+
+impl<'a> Reading<'a> {
+    /// Makes ready to ask about the account; `by` is who wants it.
+    ///
+    /// # Errors
+    /// 409 without a live connection, 429 while Instagram takes no calls, and what is wrong with the vault.
+    pub async fn of(app: &'a Arc<App>, account: &'a Account, by: &'a str) -> Result<Self, Problem> {
+        let now = app.clock.now();
+        if account.status_at(now) == Status::RateLimited {
+            let until = account.rate.blocked_until.unwrap_or(now);
+            let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+            return Err(Problem::rate_limited(left));
+        }
+        if !account.is_live(now) {
+            return Err(Problem::account_not_connected());
+        }
+        let token = app.vault.token(account).await?;
+        Ok(Self {
+            app,
+            account,
+            token,
+            by,
+        })
+    }
+
+    /// The client for the account's login.
+    pub fn graph(&self) -> Graph {
+        self.app.graph.for_login(self.account.login)
+    }
+
+    /// Instagram's id of the account.
+    pub fn id(&self) -> &str {
+        &self.account.platform_account_id
+    }
+
+    /// What Instagram answered with. A refusal means for the account what it means anywhere: a limit that is reached keeps
+    /// everybody from asking.
+    ///
+    /// # Errors
+    /// The refusal, for the caller.
+    pub async fn take<T>(&self, answer: Result<Answered<T>, GraphError>) -> Result<T, Problem> {
+        match answer {
+            Ok(answered) => Ok(answered.value),
+            Err(error) => Err(self.refused(error).await?),
+        }
+    }
+
+    /// As [`Self::take`], for figures.
+    ///
+    /// # Errors
+    /// The refusal, for the caller.
+    pub async fn take_figures<T>(&self, found: Result<T, FiguresError>) -> Result<T, Problem> {
+        match found {
+            Ok(found) => Ok(found),
+            Err(FiguresError::Graph(error)) => Err(self.refused(error).await?),
+            Err(FiguresError::Aws(error)) => Err(error.into()),
+        }
+    }
+
+    async fn refused(&self, error: GraphError) -> Result<Problem, Problem> {
+        let weight = verdict::weigh(self.app, self.account, &self.token, &error).await?;
+        let now = self.app.clock.now();
+        verdict::take_over(self.app, self.account, true, self.by, |record| {
+            verdict::note_failure(record, &error, weight, now);
+        })
+        .await?;
+        Ok(Problem::from(error))
+    }
+}
+
+/// Why something cannot be read: what may be wrong with the account, and what Instagram may refuse at these calls.
+pub fn refusals(endpoints: &[Endpoint]) -> Vec<Problem> {
+    let of_ours = [
+        Problem::account_not_connected(),
+        Problem::token_missing(),
+        Problem::token_unavailable(),
+    ];
+    let of_instagram = of_instagram(endpoints).into_iter().map(Problem::from);
+    of_ours.into_iter().chain(of_instagram).collect()
+}
