@@ -271,6 +271,8 @@ impl Probe {
         let function = match operation["tags"][0].as_str().expect("a tag") {
             "connect" => &self.journey.connect,
             "callback" => &self.journey.callback,
+            "media" => &self.journey.media,
+            "insights" => &self.journey.insights,
             "publish" => &self.journey.publish,
             "refresh" => &self.journey.worker,
             "webhooks" => &self.journey.webhooks,

@@ -49,6 +49,8 @@ pub(crate) struct Journey {
     pub(crate) callback: Function,
     /// Lists and manages accounts.
     pub(crate) accounts: Function,
+    pub(crate) media: Function,
+    pub(crate) insights: Function,
     /// Takes posts in, and publishes them.
     pub(crate) publish: Function,
     /// Refreshes tokens, and takes the accounts' queue.
@@ -74,6 +76,8 @@ impl Journey {
             connect: Function::new(world.app("connect")).with_routes(connect::routes()),
             callback: Function::new(world.app("callback")).with_routes(callback::routes()),
             accounts: Function::new(world.app("accounts")).with_routes(accounts::routes()),
+            media: Function::new(world.app("media")).with_routes(media::routes()),
+            insights: Function::new(world.app("insights")).with_routes(insights::routes()),
             publish: Function::new(world.app("publish"))
                 .with_routes(publish::routes())
                 .with_tasks(publish::handle),

@@ -14,6 +14,8 @@ mod issued;
 mod journey;
 mod lease;
 mod login;
+mod media_api;
+mod media_sync;
 mod openapi;
 mod policy;
 mod post_crash;

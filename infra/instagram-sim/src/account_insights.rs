@@ -65,7 +65,14 @@ const AUDIENCE: &[(&str, &[(&str, u64)])] = &[
     ("gender", &[("F", 548), ("M", 401), ("U", 51)]),
     (
         "country",
-        &[("DE", 512), ("AT", 143), ("CH", 97), ("IT", 58), ("US", 44), ("BR", 12)],
+        &[
+            ("DE", 512),
+            ("AT", 143),
+            ("CH", 97),
+            ("IT", 58),
+            ("US", 44),
+            ("BR", 12),
+        ],
     ),
     (
         "city",
@@ -89,7 +96,9 @@ fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let mut data = Vec::new();
     for metric in asked.split(',').map(str::trim) {
         if refused.iter().any(|entry| entry == metric) {
-            return Err(refusals::parameter(format!("metric[0] must not be {metric}")));
+            return Err(refusals::parameter(format!(
+                "metric[0] must not be {metric}"
+            )));
         }
         let found = match metric {
             "follower_count" => series(visit, &person, metric, "follows")?,
@@ -99,7 +108,11 @@ fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
                 series(visit, &person, metric, metric)?
             }
             name if TOTALS.contains(&name) => total(visit, &person, name)?,
-            other => return Err(refusals::parameter(format!("metric[0] must not be {other}"))),
+            other => {
+                return Err(refusals::parameter(format!(
+                    "metric[0] must not be {other}"
+                )));
+            }
         };
         data.extend(found);
     }
@@ -122,7 +135,9 @@ fn days(visit: &Visit<'_>) -> Result<std::ops::Range<i64>, GraphError> {
     // A moment before midnight and midnight itself end the same day.
     let until = moment("until")?.map_or(today, |until| (until - 1).div_euclid(86_400) + 1);
     if until - since > DAYS_AT_ONCE {
-        return Err(refusals::parameter("There cannot be more than 30 days between since and until"));
+        return Err(refusals::parameter(
+            "There cannot be more than 30 days between since and until",
+        ));
     }
     Ok(since.max(today - DAYS_KEPT)..until.min(today))
 }
@@ -161,7 +176,9 @@ fn series(
 
 fn total(visit: &Visit<'_>, person: &Person, name: &str) -> Result<Option<Value>, GraphError> {
     if visit.incoming.query("metric_type") != Some("total_value") {
-        return Err(refusals::parameter(format!("{name} wants metric_type=total_value")));
+        return Err(refusals::parameter(format!(
+            "{name} wants metric_type=total_value"
+        )));
     }
     let sum = |metric: &str| -> Result<Option<u64>, GraphError> {
         let figures: Vec<u64> = days(visit)?
@@ -192,7 +209,14 @@ fn total(visit: &Visit<'_>, person: &Person, name: &str) -> Result<Option<Value>
         return Err(GraphError::new(1, OAUTH_EXCEPTION, message).with_status(500));
     }
     let sum = sum(name)?;
-    Ok(sum.map(|sum| insight(person, name, "day", ("total_value", json!({ "value": sum })))))
+    Ok(sum.map(|sum| {
+        insight(
+            person,
+            name,
+            "day",
+            ("total_value", json!({ "value": sum })),
+        )
+    }))
 }
 
 fn demographics(
@@ -203,11 +227,15 @@ fn demographics(
     let breakdown = visit.incoming.query("breakdown").unwrap_or_default();
     let parts = AUDIENCE.iter().find(|(known, _)| *known == breakdown);
     let Some((_, parts)) = parts else {
-        return Err(refusals::parameter("breakdown must be one of age, city, country, gender"));
+        return Err(refusals::parameter(
+            "breakdown must be one of age, city, country, gender",
+        ));
     };
     let timeframe = visit.incoming.query("timeframe").unwrap_or_default();
     if !matches!(timeframe, "this_month" | "this_week") {
-        return Err(refusals::parameter("timeframe must be one of this_month, this_week"));
+        return Err(refusals::parameter(
+            "timeframe must be one of this_month, this_week",
+        ));
     }
     let followers = person.followers_at(visit.now_ms);
     if person.history.is_none() || followers < FEWEST_FOLLOWERS {
@@ -229,7 +257,12 @@ fn demographics(
     let value = json!({ "breakdowns": [
         { "dimension_keys": ["timeframe", breakdown], "results": results },
     ] });
-    Ok(Some(insight(person, name, "lifetime", ("total_value", value))))
+    Ok(Some(insight(
+        person,
+        name,
+        "lifetime",
+        ("total_value", value),
+    )))
 }
 
 fn online(visit: &Visit<'_>, person: &Person) -> Option<Value> {
@@ -242,5 +275,10 @@ fn online(visit: &Visit<'_>, person: &Person) -> Option<Value> {
         .collect();
     let today = visit.now_ms.div_euclid(DAY_MS);
     let value = json!([{ "value": hours, "end_time": timestamp(today * DAY_MS) }]);
-    Some(insight(person, "online_followers", "lifetime", ("values", value)))
+    Some(insight(
+        person,
+        "online_followers",
+        "lifetime",
+        ("values", value),
+    ))
 }

@@ -130,7 +130,9 @@ fn object(comment: &Comment, person: &Person, asked: &str) -> Result<Value, Grap
             "from" if comment.written_by.is_empty() => {
                 json!({ "id": person.ig_user_id, "username": person.username })
             }
-            "from" => json!({ "id": scoped_id(&comment.written_by), "username": comment.written_by }),
+            "from" => {
+                json!({ "id": scoped_id(&comment.written_by), "username": comment.written_by })
+            }
             "like_count" => 0.into(),
             "hidden" => false.into(),
             "media" => json!({ "id": comment.media_id }),
@@ -150,6 +152,8 @@ fn writer<'a>(comment: &'a Comment, person: &'a Person) -> &'a str {
 
 /// Whoever is no person here has an id that follows from the name.
 fn scoped_id(username: &str) -> String {
-    let sum = username.bytes().fold(7_u64, |sum, byte| sum * 131 % 899_999_999 + u64::from(byte));
+    let sum = username
+        .bytes()
+        .fold(7_u64, |sum, byte| sum * 131 % 899_999_999 + u64::from(byte));
     (1_200_000_000_000_000 + sum).to_string()
 }

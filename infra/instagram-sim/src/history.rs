@@ -45,7 +45,13 @@ const COMMENTS: [&str; 5] = [
     "See you on Saturday",
     "How long did it take?",
 ];
-const COMMENTERS: [&str; 5] = ["mara.k", "tom_reads", "olives.and.oil", "lena.b", "old.harbour"];
+const COMMENTERS: [&str; 5] = [
+    "mara.k",
+    "tom_reads",
+    "olives.and.oil",
+    "lena.b",
+    "old.harbour",
+];
 
 impl History {
     /// What is wrong with it, in a sentence, or nothing.
@@ -140,7 +146,13 @@ impl History {
     }
 
     /// An account's figure of one day. `day` counts from the epoch. `None` before the history.
-    pub(crate) fn of_day(&self, seed_of: &str, followers: u64, metric: &str, day: i64) -> Option<u64> {
+    pub(crate) fn of_day(
+        &self,
+        seed_of: &str,
+        followers: u64,
+        metric: &str,
+        day: i64,
+    ) -> Option<u64> {
         if day < self.until_ms / DAY_MS - self.days as i64 {
             return None;
         }

@@ -126,8 +126,21 @@ fn list_tags(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
     let content = &visit.state.content;
     let posts = content.posts_of(&person.ig_user_id);
-    let ids: Vec<String> = posts.iter().rev().step_by(20).take(40).rev().cloned().collect();
-    let page = paging::page(visit.incoming, visit.base_url, &ids, 0..ids.len(), PAGE_SIZES)?;
+    let ids: Vec<String> = posts
+        .iter()
+        .rev()
+        .step_by(20)
+        .take(40)
+        .rev()
+        .cloned()
+        .collect();
+    let page = paging::page(
+        visit.incoming,
+        visit.base_url,
+        &ids,
+        0..ids.len(),
+        PAGE_SIZES,
+    )?;
     let reader = Reader::new(visit, &person);
     let asked = visit.incoming.query("fields").unwrap_or_default();
     let mut data = Vec::new();
@@ -287,7 +300,11 @@ impl<'a> Reader<'a> {
                     return Ok(None);
                 };
                 if !self.may_read_insights {
-                    return Err(GraphError::new(10, OAUTH_EXCEPTION, "(#10) No permission for insights"));
+                    return Err(GraphError::new(
+                        10,
+                        OAUTH_EXCEPTION,
+                        "(#10) No permission for insights",
+                    ));
                 }
                 let data =
                     insights::of_media(self.state, self.person, media, metrics, self.now_ms)?;

@@ -35,7 +35,14 @@ fn read_profile(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
         .map(str::trim)
         .filter(|field| !field.is_empty())
     {
-        let Some(value) = value_of(field, &person, media_count, settings, visit.base_url, visit.now_ms) else {
+        let Some(value) = value_of(
+            field,
+            &person,
+            media_count,
+            settings,
+            visit.base_url,
+            visit.now_ms,
+        ) else {
             return Err(GraphError::nonexisting_field(field));
         };
         // What a person never filled in does not appear.

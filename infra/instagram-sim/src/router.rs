@@ -9,7 +9,8 @@ use crate::answer::{Answer, GraphError, OAUTH_EXCEPTION};
 use crate::content::NodeKind;
 use crate::visit::Visit;
 use crate::{
-    account_insights, authorize, comments, containers, exchange, insights, media, profile, publish, subscriptions,
+    account_insights, authorize, comments, containers, exchange, insights, media, profile, publish,
+    subscriptions,
 };
 
 /// Every area of the simulated API.

@@ -16,6 +16,10 @@ pub enum FunctionName {
     Callback,
     /// Lists and manages accounts.
     Accounts,
+    /// Media, and what belongs to them.
+    Media,
+    /// How accounts and media are doing.
+    Insights,
     /// Takes posts in, and publishes them: takes the posts' tasks from their queue.
     Publish,
     /// Refreshes tokens, and takes the accounts' tasks from their queue.
@@ -65,10 +69,12 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
 
 impl FunctionName {
     /// All functions.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Connect,
         Self::Callback,
         Self::Accounts,
+        Self::Media,
+        Self::Insights,
         Self::Publish,
         Self::Refresh,
         Self::Webhooks,
@@ -80,6 +86,8 @@ impl FunctionName {
             Self::Connect => "connect",
             Self::Callback => "callback",
             Self::Accounts => "accounts",
+            Self::Media => "media",
+            Self::Insights => "insights",
             Self::Publish => "publish",
             Self::Refresh => "refresh",
             Self::Webhooks => "webhooks",
@@ -92,6 +100,8 @@ impl FunctionName {
             Self::Connect => connect::operations(),
             Self::Callback => callback::operations(),
             Self::Accounts => accounts::operations(),
+            Self::Media => media::operations(),
+            Self::Insights => insights::operations(),
             Self::Publish => publish::operations(),
             Self::Refresh => refresh::operations(),
             Self::Webhooks => webhooks::operations(),
@@ -105,6 +115,8 @@ impl FunctionName {
             Self::Connect => function.with_routes(connect::routes()),
             Self::Callback => function.with_routes(callback::routes()),
             Self::Accounts => function.with_routes(accounts::routes()),
+            Self::Media => function.with_routes(media::routes()),
+            Self::Insights => function.with_routes(insights::routes()),
             Self::Publish => function
                 .with_routes(publish::routes())
                 .with_tasks(publish::handle),

@@ -1,0 +1,400 @@
+//! The routes of media and insights: what they show is what Instagram shows and what a sync has kept.
+
+use futures_util::future::join_all;
+use instagram_sim::{Fault, FaultKind, History, Person};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use world::gateway::{HttpCall, Reply};
+
+use crate::journey::{ANN, Journey};
+
+const BAKER: &str = "busy.baker";
+
+async fn with_history(username: &str, posts: u64) -> (Journey, String) {
+    let journey = Journey::start().await;
+    let id = connect(&journey, username, posts).await;
+    (journey, id)
+}
+
+async fn connect(journey: &Journey, username: &str, posts: u64) -> String {
+    let history = History {
+        posts,
+        days: posts,
+        until_ms: journey.world.clock.milliseconds(),
+    };
+    let person = Person::business(username).with_followers(4_200);
+    journey
+        .world
+        .instagram
+        .add_person(person.with_history(history));
+    let id = journey.connected(ANN, username).await;
+    journey.settle().await;
+    id
+}
+
+async fn ask(journey: &Journey, method: &str, path: &str, body: Option<Value>) -> Reply {
+    let mut call = HttpCall::new(method, path);
+    if let Some(body) = body {
+        call = call.json(&body);
+    }
+    let call = call.as_user(ANN.user, ANN.company, "editor");
+    let of_insights = [
+        "insights",
+        "demographics",
+        "online-followers",
+        "best-times",
+        "top-media",
+        "investment",
+        "export",
+        "competitors",
+        "analytics",
+    ];
+    let is_of_insights = of_insights.iter().any(|part| path.contains(part));
+    let function = match is_of_insights {
+        true => &journey.insights,
+        false => &journey.media,
+    };
+    journey.call(function, call).await
+}
+
+async fn get(journey: &Journey, path: &str) -> Value {
+    let reply = ask(journey, "GET", path, None).await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    reply.json()
+}
+
+#[tokio::test]
+async fn a_list_pages_to_its_end_live_and_stored_alike() {
+    let (journey, id) = with_history(BAKER, 60).await;
+    let mut lists = Vec::new();
+    for source in ["live", "stored"] {
+        let mut ids = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/instagram/accounts/{id}/media?source={source}&limit=25{cursor}");
+            let page = get(&journey, &path).await;
+            for media in page["media"].as_array().unwrap() {
+                ids.push(media["id"].as_str().unwrap().to_owned());
+                // What is hidden is absent, and not zero or null.
+                let values = media.as_object().unwrap().values();
+                assert!(values.clone().all(|value| !value.is_null()), "{media}");
+            }
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(ids.len(), 60, "{source}");
+        lists.push(ids);
+    }
+    assert_eq!(lists[0], lists[1]);
+    let reels = get(
+        &journey,
+        &format!("/instagram/accounts/{id}/media?source=stored&kind=reel&limit=100"),
+    )
+    .await;
+    let reels = reels["media"].as_array().unwrap().clone();
+    assert!(!reels.is_empty() && reels.iter().all(|media| media["kind"] == "reel"));
+    assert!(
+        reels
+            .iter()
+            .all(|media| media["engagementRate"].is_number())
+    );
+    for bad in [
+        "source=both",
+        "kind=post",
+        "since=yesterday",
+        "limit=0",
+        "cursor=abc",
+    ] {
+        let path = format!("/instagram/accounts/{id}/media?{bad}");
+        assert_eq!(ask(&journey, "GET", &path, None).await.status, 400, "{bad}");
+    }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn many_who_ask_for_one_page_cost_one_call_and_are_told_its_age() {
+    let (journey, id) = with_history(BAKER, 30).await;
+    journey.world.instagram.clear_calls();
+    let path = format!("/instagram/accounts/{id}/media");
+    let replies = join_all((0..20).map(|_| ask(&journey, "GET", &path, None))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    let bodies: Vec<Value> = replies.iter().map(Reply::json).collect();
+    assert!(
+        bodies
+            .iter()
+            .all(|body| body["media"] == bodies[0]["media"])
+    );
+    let missed = replies
+        .iter()
+        .filter(|reply| reply.header("x-cache") == Some("miss"));
+    assert_eq!(missed.count(), 1);
+    assert_eq!(journey.world.instagram.calls().len(), 1, "no stampede");
+    journey.world.clock.advance(SignedDuration::from_secs(40));
+    let later = ask(&journey, "GET", &path, None).await;
+    assert_eq!(later.header("age"), Some("40"));
+    assert_eq!(later.header("x-cache"), Some("hit"));
+    journey.world.clock.advance(SignedDuration::from_secs(21));
+    let anew = ask(&journey, "GET", &path, None).await;
+    assert_eq!(anew.header("age"), Some("0"));
+    assert_eq!(anew.header("x-cache"), Some("miss"));
+
+    // An answer that fails is not kept, and whoever comes next asks anew.
+    journey.world.clock.advance(SignedDuration::from_mins(2));
+    journey
+        .world
+        .instagram
+        .add_fault(Fault::new(FaultKind::Html502).at("GET /{ig_id}/media"));
+    assert_eq!(ask(&journey, "GET", &path, None).await.status, 502);
+    journey.world.instagram.clear_faults();
+    assert_eq!(ask(&journey, "GET", &path, None).await.status, 200);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn one_media_with_its_items_comments_and_replies() {
+    let (journey, id) = with_history(BAKER, 60).await;
+    let base = format!("/instagram/accounts/{id}");
+    let list = get(&journey, &format!("{base}/media?limit=100")).await;
+    let media = list["media"].as_array().unwrap().clone();
+    let album = media
+        .iter()
+        .find(|media| media["kind"] == "carousel")
+        .unwrap();
+    let path = format!("{base}/media/{}", album["id"].as_str().unwrap());
+    assert_eq!(&get(&journey, &path).await, album);
+    let children = get(&journey, &format!("{path}/children")).await;
+    assert_eq!(children["children"], album["children"]);
+
+    let commented = media
+        .iter()
+        .find(|media| media["commentsCount"] == 3)
+        .unwrap();
+    let path = format!("{base}/media/{}", commented["id"].as_str().unwrap());
+    let comments = get(&journey, &format!("{path}/comments")).await;
+    let comments = comments["comments"].as_array().unwrap().clone();
+    assert_eq!(comments.len(), 2, "the third is a reply");
+    let replies = get(
+        &journey,
+        &format!(
+            "{path}/comments/{}/replies",
+            comments[1]["id"].as_str().unwrap()
+        ),
+    )
+    .await;
+    assert_eq!(replies["comments"][0]["parentId"], comments[1]["id"]);
+
+    let off = ask(
+        &journey,
+        "PATCH",
+        &path,
+        Some(json!({"commentsEnabled": false})),
+    )
+    .await;
+    assert_eq!(off.json()["commentsEnabled"], false, "{}", off.text());
+    assert_eq!(get(&journey, &path).await["commentsEnabled"], false);
+    for (method, body) in [("PATCH", Some(json!({"caption": "New"}))), ("DELETE", None)] {
+        let refused = ask(&journey, method, &path, body).await;
+        assert_eq!(refused.status, 422, "{method}");
+        assert_eq!(refused.json()["code"], "not_supported_by_platform");
+    }
+    let nothing = ask(&journey, "PATCH", &path, Some(json!({}))).await;
+    assert_eq!(nothing.json()["code"], "nothing_to_change");
+    for bad in ["1x", "me", "..%2F1"] {
+        let path = format!("{base}/media/{bad}");
+        assert_eq!(ask(&journey, "GET", &path, None).await.status, 404, "{bad}");
+    }
+
+    let stories = get(&journey, &format!("{base}/stories")).await;
+    assert_eq!(stories["media"].as_array().unwrap().len(), 3);
+    let tagged = get(&journey, &format!("{base}/tags")).await;
+    assert_eq!(tagged["media"][0]["username"], "a.happy.guest");
+    let next = tagged["nextCursor"].as_str().unwrap();
+    let end = get(&journey, &format!("{base}/tags?cursor={next}")).await;
+    assert_eq!(end, json!({"media": [], "nextCursor": null}));
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn figures_by_time_are_those_of_the_days_and_what_is_missing_is_a_gap() {
+    let (journey, id) = with_history(BAKER, 40).await;
+    let base = format!("/instagram/accounts/{id}");
+    let path =
+        format!("{base}/insights?metrics=impressions,reach&since=2026-09-30&until=2026-11-20");
+    let by_day = get(&journey, &path).await;
+    assert_eq!(by_day["series"][0]["metric"], "views");
+    let note = by_day["notes"][0]["message"].as_str().unwrap();
+    assert!(note.contains("`views` took its place"), "{note}");
+    let points = by_day["series"][1]["points"].as_array().unwrap();
+    assert_eq!(points.len(), 52);
+    // Forty days of history: what was before is a gap.
+    assert_eq!(points[0]["value"], Value::Null);
+    assert!(points[51]["value"].as_u64().unwrap() > 0);
+    let by_month = get(&journey, &format!("{path}&granularity=month")).await;
+    let november: u64 = points
+        .iter()
+        .filter(|point| point["start"].as_str().unwrap() >= "2026-11-01")
+        .filter_map(|point| point["value"].as_u64())
+        .sum();
+    let months = by_month["series"][1]["points"].as_array().unwrap();
+    assert_eq!(months.last().unwrap()["value"], november);
+
+    // A metric that nobody has stored yet is asked for: here a day that the sync has not seen.
+    journey.world.clock.advance(SignedDuration::from_hours(24));
+    let live = get(
+        &journey,
+        &format!("{base}/insights?metrics=reach&since=2026-11-21&until=2026-11-21"),
+    )
+    .await;
+    assert!(live["series"][0]["points"][0]["value"].is_u64(), "{live}");
+    for bad in [
+        "metrics=invented",
+        "since=2026-11-21&until=2026-11-20",
+        "since=today",
+        "granularity=hour",
+    ] {
+        let path = format!("{base}/insights?{bad}");
+        assert_eq!(ask(&journey, "GET", &path, None).await.status, 400, "{bad}");
+    }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn audience_best_times_top_media_and_stories() {
+    let (journey, id) = with_history(BAKER, 200).await;
+    let base = format!("/instagram/accounts/{id}");
+    let who = get(&journey, &format!("{base}/demographics")).await;
+    assert_eq!(who["breakdowns"]["country"][0]["value"], "DE");
+    assert_eq!(who["breakdowns"].as_object().unwrap().len(), 4);
+    let online = get(&journey, &format!("{base}/online-followers")).await;
+    assert_eq!(online["hours"].as_array().unwrap().len(), 24);
+    let best = get(&journey, &format!("{base}/best-times?since=2026-05-01")).await;
+    assert!(best["basedOn"].as_u64().unwrap() > 150, "{best}");
+    let slots = best["best"].as_array().unwrap();
+    assert!(
+        slots
+            .windows(2)
+            .all(|pair| pair[0]["score"].as_f64() >= pair[1]["score"].as_f64())
+    );
+    let top = get(
+        &journey,
+        &format!("{base}/top-media?by=reach&limit=5&since=2026-05-01"),
+    )
+    .await;
+    let values: Vec<f64> = top["media"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|media| media["value"].as_f64().unwrap())
+        .collect();
+    assert_eq!(values.len(), 5);
+    assert!(values.is_sorted_by(|one, other| one >= other));
+    assert!(top["meanEngagementRate"].is_number());
+    let one = top["media"][0]["mediaId"].as_str().unwrap();
+    let figures = get(
+        &journey,
+        &format!("{base}/media/{one}/insights?metrics=plays,reach"),
+    )
+    .await;
+    assert_eq!(figures["figures"]["reach"].as_f64(), Some(values[0]));
+    assert_eq!(figures["notes"][0]["metric"], "plays");
+    let stories = get(&journey, &format!("{base}/stories/insights")).await;
+    assert_eq!(stories["stories"].as_array().unwrap().len(), 3);
+    assert!(stories["stories"][0]["figures"]["reach"].is_u64());
+    let competitor = ask(
+        &journey,
+        "GET",
+        &format!("{base}/competitors?username=x"),
+        None,
+    )
+    .await;
+    assert_eq!(competitor.status, 422);
+    assert_eq!(competitor.json()["code"], "facebook_login_required");
+
+    for (format, kind) in [
+        ("csv", "text/csv; charset=utf-8"),
+        ("ndjson", "application/x-ndjson"),
+    ] {
+        for (rows, expected) in [("days", 28), ("media", 28)] {
+            let path = format!(
+                "{base}/export?format={format}&rows={rows}&since=2026-10-24&until=2026-11-20"
+            );
+            let file = ask(&journey, "GET", &path, None).await;
+            assert_eq!(file.header("content-type"), Some(kind));
+            let head = usize::from(format == "csv");
+            let lines = file.text().lines().count();
+            assert!(
+                lines.abs_diff(expected + head) <= 2,
+                "{format} {rows}: {lines}"
+            );
+        }
+    }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn all_accounts_together_are_the_sum_of_each() {
+    let (journey, first) = with_history(BAKER, 90).await;
+    let second = connect(&journey, "second.baker", 60).await;
+    let all = get(&journey, "/analytics").await;
+    let accounts = all["accounts"].as_array().unwrap();
+    assert_eq!(accounts.len(), 2);
+    let reach = |value: &Value| value["totals"]["reach"]["value"].as_u64().unwrap();
+    assert_eq!(reach(&all), accounts.iter().map(reach).sum::<u64>());
+    let of_series = |of: &Value| -> u64 {
+        let series = of["series"].as_array().unwrap();
+        let found = series.iter().find(|one| one["metric"] == "reach").unwrap();
+        let points = found["points"].as_array().unwrap();
+        points
+            .iter()
+            .filter_map(|point| point["value"].as_u64())
+            .sum()
+    };
+    assert_eq!(of_series(&all), reach(&all));
+    assert!(all["totals"]["reach"]["change"].is_number());
+    assert_eq!(all["topMedia"].as_array().unwrap().len(), 10);
+    let one = get(&journey, &format!("/analytics/instagram?accountId={first}")).await;
+    assert_eq!(one["accounts"].as_array().unwrap().len(), 1);
+    let both = get(
+        &journey,
+        &format!("/analytics/comparison?accounts={second},{first}"),
+    )
+    .await;
+    assert_eq!(both["accounts"][0]["accountId"], second.as_str());
+    let alone = ask(
+        &journey,
+        "GET",
+        &format!("/analytics/comparison?accounts={first}"),
+        None,
+    )
+    .await;
+    assert_eq!(alone.json()["code"], "invalid_comparison");
+
+    let top = all["topMedia"][0].clone();
+    let (account, media) = (
+        top["accountId"].as_str().unwrap(),
+        top["mediaId"].as_str().unwrap(),
+    );
+    let path = format!("/instagram/accounts/{account}/media/{media}/investment");
+    assert_eq!(
+        ask(&journey, "GET", &path, None).await.json()["code"],
+        "investment_not_found"
+    );
+    for spend in [100.0, 120.5] {
+        let body = json!({"spend": spend, "revenue": 480, "currency": "EUR", "clicks": 341});
+        let kept = ask(&journey, "PUT", &path, Some(body)).await;
+        assert_eq!(kept.status, 200, "{}", kept.text());
+    }
+    assert_eq!(get(&journey, &path).await["returnOnInvestment"], 2.983402);
+    let report = get(&journey, "/analytics/investments").await;
+    assert_eq!(report["accounts"][0]["spend"], 120.5);
+    assert_eq!(report["clients"][0]["id"], "");
+    for body in [
+        json!({"spend": -1, "revenue": 0, "currency": "EUR"}),
+        json!({"spend": 1, "revenue": 0, "currency": "euro"}),
+    ] {
+        assert_eq!(ask(&journey, "PUT", &path, Some(body)).await.status, 400);
+    }
+    journey.finish().await;
+}

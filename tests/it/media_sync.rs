@@ -1,0 +1,356 @@
+//! The sync of media and figures: everything is kept once, whatever ends when, and nothing is written that did not change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sim::Call as AwsCall;
+use instagram_sim::{ContentKind, Fault, FaultKind, History, Person};
+use jiff::SignedDuration;
+use serde_json::Value;
+use shared::graph::MediaKind;
+use shared::lambda::{Context, Function};
+use shared::media::StoredMedia;
+use shared::media::days::{day_of, plus};
+use shared::tasks::{Message, Task};
+use world::gateway::HttpCall;
+use world::resources::QUEUE;
+use world::sqs_event::{done, sqs_event};
+
+use crate::crash::ended_after;
+use crate::journey::{ANN, Journey};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const PROLIFIC: &str = "busy.baker";
+
+/// A person with so many posts over so many days until now.
+fn add_person(journey: &Journey, username: &str, posts: u64, days: u64) {
+    let history = History {
+        posts,
+        days,
+        until_ms: journey.world.clock.milliseconds(),
+    };
+    let person = Person::business(username).with_followers(4_200);
+    journey
+        .world
+        .instagram
+        .add_person(person.with_history(history));
+}
+
+async fn stored(journey: &Journey, account: &str) -> Vec<StoredMedia> {
+    let table = &journey.world.app("test").table;
+    let found = table.media_between(account, None, None).await;
+    found.expect("the table answers")
+}
+
+/// What is stored and not gone, by id, without stories.
+fn ids(stored: &[StoredMedia]) -> BTreeSet<String> {
+    let live = stored
+        .iter()
+        .filter(|media| media.gone_at.is_none() && media.kind != MediaKind::Story);
+    live.map(|media| media.id.clone()).collect()
+}
+
+/// What the simulated Instagram shows of a person, without stories.
+fn shown(journey: &Journey, username: &str) -> BTreeSet<String> {
+    let published = journey.world.instagram.published_by(username);
+    let posts = published.iter().filter(|media| !media.kind.is_story());
+    posts.map(|media| media.id.clone()).collect()
+}
+
+async fn sync_log(journey: &Journey, account: &str) -> Vec<Value> {
+    let call = HttpCall::get(&format!("/instagram/accounts/{account}/sync-log?limit=100")).as_user(
+        ANN.user,
+        ANN.company,
+        "viewer",
+    );
+    let reply = journey.call(&journey.accounts, call).await;
+    let entries = reply.json()["entries"].as_array().cloned();
+    let media = entries.expect("a page").into_iter();
+    media.filter(|entry| entry["syncType"] == "media").collect()
+}
+
+async fn sync_now(journey: &Journey, account: &str) {
+    let call = HttpCall::new("POST", &format!("/instagram/accounts/{account}/sync")).as_user(
+        ANN.user,
+        ANN.company,
+        "editor",
+    );
+    assert_eq!(journey.call(&journey.accounts, call).await.status, 200);
+    journey.settle().await;
+}
+
+fn writes(calls: &[AwsCall]) -> usize {
+    let of_table = calls.iter().filter(|call| call.service == "dynamodb");
+    of_table
+        .filter(|call| matches!(call.operation.as_str(), "PutItem" | "UpdateItem"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_first_sync_keeps_all_media_and_days_and_a_later_one_only_what_changed() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 230, 700);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+
+    let first = stored(&journey, &id).await;
+    assert_eq!(ids(&first), shown(&journey, PROLIFIC));
+    assert_eq!(ids(&first).len(), 230);
+    let stories = first.iter().filter(|media| media.kind == MediaKind::Story);
+    assert_eq!(stories.count(), 3);
+    assert!(
+        first
+            .iter()
+            .all(|media| media.figures.contains_key("reach")),
+        "the pages told the figures"
+    );
+    assert!(
+        first.iter().any(|media| media.like_count.is_none()),
+        "J05: a hidden count is absent"
+    );
+    let table = &journey.world.app("test").table;
+    let today = day_of(journey.world.now());
+    let days = table.days(&id, plus(today, -89), today).await.unwrap();
+    assert_eq!(days.len(), 90);
+    let yesterday = &days[88];
+    for metric in ["reach", "views", "saves", "profile_links_taps", "follows"] {
+        assert!(yesterday.figures.contains_key(metric), "{metric}");
+    }
+    assert!(!yesterday.settled && days[87].settled);
+    assert!(days[89].followers.is_some(), "today's followers");
+    let log = sync_log(&journey, &id).await;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0]["status"], "success");
+
+    // The next day: one is new, one is gone, and the rest has grown.
+    let gone = first
+        .iter()
+        .find(|media| media.kind == MediaKind::Image)
+        .unwrap()
+        .id
+        .clone();
+    journey.world.instagram.remove_media(&[gone.clone()]);
+    let new = journey
+        .world
+        .instagram
+        .post(PROLIFIC, ContentKind::Image, "New today");
+    journey.world.instagram.clear_calls();
+    journey.advance(DAY).await;
+    let second = stored(&journey, &id).await;
+    assert_eq!(ids(&second), shown(&journey, PROLIFIC));
+    assert!(ids(&second).contains(&new));
+    let marked = second.iter().find(|media| media.id == gone).unwrap();
+    assert!(marked.gone_at.is_some(), "it is marked, and not removed");
+    let calls = journey.world.instagram.calls();
+    assert!(calls.len() <= 12, "{} calls for a day", calls.len());
+    assert_eq!(sync_log(&journey, &id).await.len(), 2);
+
+    // By hand, on the day after in any case: the daily one has a minute of its own.
+    sync_now(&journey, &id).await;
+    let of_media = table.media_day(&id, plus(today, 1)).await.unwrap();
+    assert!(of_media.unwrap().media.contains_key(&new));
+
+    // The same day again: nothing has changed, and no media is written.
+    journey.world.aws.clear_calls();
+    let before = stored(&journey, &id).await;
+    sync_now(&journey, &id).await;
+    assert_eq!(stored(&journey, &id).await, before);
+    assert!(
+        writes(&journey.world.aws.calls()) <= 8,
+        "account, progress of three stages, sync log: {}",
+        writes(&journey.world.aws.calls())
+    );
+    journey.finish().await;
+}
+
+/// Must-show 2: a process that ends at any of its waits, two hundred times during one first sync.
+#[tokio::test]
+async fn a_first_sync_that_is_killed_two_hundred_times_keeps_what_instagram_shows() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 330, 400);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut kills = 0;
+    let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
+    let mut idle = 0;
+    while idle < 3 {
+        let received = client
+            .receive_message()
+            .queue_url(&resources.queue_url)
+            .max_number_of_messages(1)
+            .send()
+            .await
+            .expect("the queue answers");
+        let messages = received.messages();
+        if messages.is_empty() {
+            idle += 1;
+            // Longer than a message that was not done with stays hidden, and shorter than the next day.
+            journey.world.clock.advance(SignedDuration::from_mins(16));
+            continue;
+        }
+        idle = 0;
+        let body = messages[0].body().unwrap_or_default();
+        let is_sync = matches!(
+            Message::parse(body).map(|message| message.task),
+            Some(Task::SyncMedia { .. })
+        );
+        let event = sqs_event(messages, &resources.queue_arn);
+        let mut context = Context::default();
+        context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
+        let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
+        let running = sandbox.invoke(&event, context);
+        let answer = if is_sync && kills < 200 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let answer = ended_after((random % 150) as usize, running).await;
+            kills += usize::from(answer.is_none());
+            answer
+        } else {
+            Some(running.await)
+        };
+        let Some(answer) = answer else { continue };
+        for message in done(messages, answer.expect("an answer").get()) {
+            client
+                .delete_message()
+                .queue_url(&resources.queue_url)
+                .receipt_handle(message.receipt_handle().expect("a handle"))
+                .send()
+                .await
+                .expect("the queue answers");
+        }
+    }
+    println!("killed {kills} times");
+    assert_eq!(kills, 200);
+    assert_eq!(ids(&stored(&journey, &id).await), shown(&journey, PROLIFIC));
+    let log = sync_log(&journey, &id).await;
+    assert!(
+        log.iter().any(|entry| entry["status"] == "success"),
+        "{log:?}"
+    );
+    assert!(journey.world.aws.messages(QUEUE).is_empty());
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn c16_a_metric_that_is_retired_is_learnt_once_and_costs_nothing_else() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 40, 30);
+    journey.world.instagram.update_settings(|settings| {
+        settings.refused_metrics = vec!["REELS:saved".into(), "replies".into()];
+    });
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let media = stored(&journey, &id).await;
+    assert_eq!(ids(&media), shown(&journey, PROLIFIC));
+    let of_kind = |kind: MediaKind| media.iter().filter(move |media| media.kind == kind);
+    assert!(of_kind(MediaKind::Reel).all(|media| !media.figures.contains_key("saved")));
+    assert!(of_kind(MediaKind::Reel).any(|media| media.figures.contains_key("reach")));
+    let table = &journey.world.app("test").table;
+    let refused = table.refused_metrics("v26.0").await.unwrap();
+    let known: Vec<&str> = refused.metrics["reel"].keys().map(String::as_str).collect();
+    assert_eq!(known, ["saved"]);
+    assert!(refused.metrics["account"].contains_key("replies"));
+    let today = day_of(journey.world.now());
+    let day = table.day(&id, plus(today, -1)).await.unwrap().unwrap();
+    assert!(day.figures.contains_key("reach") && !day.figures.contains_key("replies"));
+
+    journey.world.instagram.clear_calls();
+    journey.advance(DAY).await;
+    let refused: Vec<u16> = journey
+        .world
+        .instagram
+        .calls()
+        .iter()
+        .map(|call| call.status)
+        .filter(|status| *status >= 400)
+        .collect();
+    assert_eq!(refused, [0_u16; 0], "what is known is not asked for again");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn c11_a_sync_waits_while_the_account_is_blocked_and_goes_on_by_itself() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 600);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    // Blocked when its media are read, and its days are not.
+    journey.world.instagram.add_fault(
+        Fault::new(FaultKind::RateLimit { minutes: 40 })
+            .at("GET /{ig_id}/insights")
+            .times(1),
+    );
+    journey.settle().await;
+    let calls = journey.world.instagram.calls().len();
+    let call = HttpCall::get(&format!("/instagram/accounts/{id}")).as_user(
+        ANN.user,
+        ANN.company,
+        "viewer",
+    );
+    let account = journey.call(&journey.accounts, call).await.json();
+    assert_eq!(account["status"], "rate_limited");
+    assert!(account["rate"]["blockedUntil"].is_string(), "{account}");
+    journey.advance(SignedDuration::from_mins(30)).await;
+    assert_eq!(
+        journey.world.instagram.calls().len(),
+        calls,
+        "no call is made while it is blocked"
+    );
+    let log = sync_log(&journey, &id).await;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0]["status"], "rate_limited");
+    assert_eq!(log[0]["rateLimitHit"], true);
+    assert!(log[0]["rateLimitReset"].is_string());
+    journey.advance(SignedDuration::from_mins(45)).await;
+    let today = day_of(journey.world.now());
+    let table = &journey.world.app("test").table;
+    let days = table.days(&id, plus(today, -89), plus(today, -1)).await;
+    assert_eq!(days.unwrap().len(), 89);
+    assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn an_old_media_that_vanishes_is_found_by_the_profiles_count() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 300, 900);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let oldest = stored(&journey, &id).await.last().unwrap().id.clone();
+    journey.world.instagram.remove_media(&[oldest.clone()]);
+    // A walk over everything is not begun more than once a week.
+    journey.advance(DAY * 8).await;
+    let media = stored(&journey, &id).await;
+    let found = media.iter().find(|media| media.id == oldest).unwrap();
+    assert!(found.gone_at.is_some());
+    assert_eq!(ids(&media), shown(&journey, PROLIFIC));
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_marks_nothing_as_gone() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 120, 200);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let before: BTreeMap<_, _> = stored(&journey, &id)
+        .await
+        .into_iter()
+        .map(|media| (media.id.clone(), media.gone_at))
+        .collect();
+    journey.world.instagram.add_fault(
+        Fault::new(FaultKind::Status {
+            status: 200,
+            body: r#"{"data":[]}"#.into(),
+            content_type: "application/json".into(),
+        })
+        .at("GET /{ig_id}/media"),
+    );
+    journey.advance(DAY).await;
+    let after: BTreeMap<_, _> = stored(&journey, &id)
+        .await
+        .into_iter()
+        .map(|media| (media.id.clone(), media.gone_at))
+        .collect();
+    assert_eq!(after, before);
+    journey.finish().await;
+}
