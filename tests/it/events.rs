@@ -111,12 +111,13 @@ async fn back_from_instagram(world: &World) -> Back {
     }
 }
 
-/// The first sync has been delivered, and nothing else was waiting.
+/// The first sync has been delivered, with the three steps for media, days and stories that follow it, and nothing else was
+/// waiting.
 async fn finish_first_sync(world: &World) {
     let turned = world
         .advance(SignedDuration::from_mins(2), &refresh_function(world))
         .await;
-    assert_eq!(turned.delivered, 1);
+    assert_eq!(turned.delivered, 4);
     assert_eq!(world.leftovers().await, Vec::<String>::new());
 }
 
@@ -525,6 +526,40 @@ async fn webhooks_list_events() {
     let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["events"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn media_lists_the_media_of_the_account_in_the_path() {
+    let world = World::start().await;
+    let function = Function::new(world.app("media")).with_routes(media::routes());
+    let event = sample("media-list-media");
+    assert_problem(
+        &send(&world, &function, &event).await,
+        404,
+        "account_not_found",
+    );
+    let id = connected_account(&world).await;
+    let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["media"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn insights_shows_the_figures_that_the_query_names() {
+    let world = World::start().await;
+    let function = Function::new(world.app("insights")).with_routes(insights::routes());
+    let event = sample("insights-get-insights");
+    assert_problem(
+        &send(&world, &function, &event).await,
+        404,
+        "account_not_found",
+    );
+    let id = connected_account(&world).await;
+    let reply = send(&world, &function, &event.replace(ACCOUNT, &id)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let series = reply.json()["series"].as_array().unwrap().clone();
+    let names: Vec<_> = series.iter().map(|one| one["metric"].clone()).collect();
+    assert_eq!(names, ["reach", "views"]);
 }
 
 #[test]

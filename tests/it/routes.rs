@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::routing::get;
-use instagram_sim::Person;
+use instagram_sim::{ContentKind, Person};
 use local::jwt;
 use local::routes::ROUTES;
 use local::{Options, Stack};
@@ -57,11 +57,15 @@ struct Expected {
 }
 
 const fn reads(path: &'static str) -> Expected {
+    reads_with(path, 200)
+}
+
+const fn reads_with(path: &'static str, own: u16) -> Expected {
     Expected {
         method: "GET",
         path,
-        viewer: [200, 403, 404, 404],
-        editor: [200, 403, 404, 404],
+        viewer: [own, 403, 404, 404],
+        editor: [own, 403, 404, 404],
     }
 }
 
@@ -103,6 +107,33 @@ const ACCOUNT_ROUTES: &[Expected] = &[
     reads("/instagram/accounts/{id}/events"),
     reads("/instagram/accounts/{id}/events/health"),
     writes("POST", "/instagram/accounts/{id}/events/replay", 200),
+    reads("/instagram/accounts/{id}/media"),
+    reads("/instagram/accounts/{id}/media/{mediaId}"),
+    writes("PATCH", "/instagram/accounts/{id}/media/{mediaId}", 200),
+    // Instagram lets no app delete one.
+    writes("DELETE", "/instagram/accounts/{id}/media/{mediaId}", 422),
+    reads("/instagram/accounts/{id}/media/{mediaId}/children"),
+    reads("/instagram/accounts/{id}/media/{mediaId}/comments"),
+    reads("/instagram/accounts/{id}/media/{mediaId}/comments/{commentId}/replies"),
+    reads("/instagram/accounts/{id}/stories"),
+    reads("/instagram/accounts/{id}/tags"),
+    reads("/instagram/accounts/{id}/insights"),
+    reads("/instagram/accounts/{id}/demographics"),
+    reads("/instagram/accounts/{id}/online-followers"),
+    // Only the Facebook login shows others.
+    reads_with("/instagram/accounts/{id}/competitors", 422),
+    reads("/instagram/accounts/{id}/media/{mediaId}/insights"),
+    reads("/instagram/accounts/{id}/stories/insights"),
+    reads("/instagram/accounts/{id}/best-times"),
+    reads("/instagram/accounts/{id}/top-media"),
+    reads("/instagram/accounts/{id}/export"),
+    // Nobody has said what it cost.
+    reads_with("/instagram/accounts/{id}/media/{mediaId}/investment", 404),
+    writes(
+        "PUT",
+        "/instagram/accounts/{id}/media/{mediaId}/investment",
+        200,
+    ),
     writes("POST", "/instagram/accounts/{id}/disconnect", 200),
     writes("DELETE", "/instagram/accounts/{id}", 204),
 ];
@@ -120,6 +151,11 @@ const OTHER_ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/templates/{templateId}", [401, 401, 404, 404]),
     ("PATCH", "/templates/{templateId}", [401, 401, 403, 404]),
     ("DELETE", "/templates/{templateId}", [401, 401, 403, 404]),
+    ("GET", "/analytics", [401, 401, 200, 200]),
+    ("GET", "/analytics/instagram", [401, 401, 200, 200]),
+    // Which accounts, it must say.
+    ("GET", "/analytics/comparison", [401, 401, 400, 400]),
+    ("GET", "/analytics/investments", [401, 401, 200, 200]),
     ("GET", "/integrations", [401, 401, 200, 200]),
     ("GET", "/health/coverage", [401, 401, 200, 200]),
     ("GET", "/openapi.json", [200, 200, 200, 200]),
@@ -174,6 +210,15 @@ impl Api {
         reply.json()["id"].as_str().expect("an id").to_owned()
     }
 
+    /// A media of whoever was connected last, and a comment on it.
+    fn media_of_last(&self) -> (String, String) {
+        let instagram = self.stack.instagram().expect("a simulator");
+        let username = format!("routes.number.{}", self.people);
+        let media = instagram.post(&username, ContentKind::Image, "Bread");
+        let comment = instagram.comment(&media, "a.guest", "Fresh?");
+        (media, comment)
+    }
+
     async fn send(&self, method: &str, target: &str, token: Option<&str>) -> Reply {
         let mut call = HttpCall::new(method, target);
         if let Some(token) = token {
@@ -181,6 +226,10 @@ impl Api {
         }
         if target == "/instagram/callback" && method == "POST" {
             call = call.json(&json!({"code": "a-code-of-nobody", "state": "a-state-of-nobody"}));
+        } else if method == "PUT" {
+            call = call.json(&json!({"spend": 1, "revenue": 2, "currency": "EUR"}));
+        } else if method == "PATCH" && target.contains("/media/") {
+            call = call.json(&json!({"commentsEnabled": false}));
         } else if method == "PATCH" && target.contains("/posts/") {
             call = call.json(&json!({"caption": "Bread"}));
         } else if method == "PATCH" && target.starts_with("/templates/") || target == "/templates" {
@@ -313,6 +362,12 @@ async fn i01_i03_every_account_route_answers_by_record_and_asker() {
                         _ => "00000000-0000-4000-8000-00000000beef".to_owned(),
                     };
                     target = target.replace("{postId}", &post);
+                }
+                if target.contains("{mediaId}") {
+                    let (media, comment) = api.media_of_last();
+                    target = target
+                        .replace("{mediaId}", &media)
+                        .replace("{commentId}", &comment);
                 }
                 let reply = api.as_asker(asker, route.method, &target).await;
                 let expected = match asker {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::task::Poll;
 
 use aws_sim::{Fault, FaultKind as AwsFaultKind, Permission};
-use instagram_sim::{Fault as Trouble, FaultKind, Person, Revocation};
+use instagram_sim::{Fault as Trouble, FaultKind, History, Person, Revocation};
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::lambda::{Context, Function};
@@ -90,6 +90,8 @@ async fn recorded() -> Recorded {
     journey.publish = Function::new(world.app("PublishWorker")).with_tasks(publish::handle);
     journey.receiver =
         Function::new(world.app("WebhookReceiver")).with_routes(webhooks::routes_of_url());
+    journey.media = Function::new(world.app("Media")).with_routes(media::routes());
+    journey.insights = Function::new(world.app("Insights")).with_routes(insights::routes());
     let events = Function::new(world.app("WebhookApi")).with_routes(webhooks::routes());
     journey.webhooks = Function::new(world.app("WebhookWorker")).with_tasks(webhooks::handle);
     let walk = Walk {
@@ -106,6 +108,7 @@ async fn recorded() -> Recorded {
     walk.audit().await;
     Box::pin(walk.publish()).await;
     Box::pin(walk.webhooks()).await;
+    Box::pin(walk.media()).await;
     walk.erase().await;
     let mut needed: BTreeMap<String, BTreeSet<Permission>> = BTreeMap::new();
     let mut operations = BTreeSet::new();
@@ -323,6 +326,71 @@ impl Walk {
             let answer = journey.worker.invoke(&batch, context).await;
             let answer = answer.expect("a batch's answer");
             assert_eq!(answer.get(), r#"{"batchItemFailures":[]}"#);
+        }
+    }
+
+    /// Media and insights: everything that shows them, what changes them, and an account whose token dies meanwhile.
+    async fn media(&self) {
+        let journey = &self.journey;
+        let history = History {
+            posts: 60,
+            days: 60,
+            until_ms: journey.world.clock.milliseconds(),
+        };
+        let person = Person::business("with.a.past").with_history(history);
+        journey.world.instagram.add_person(person);
+        let id = journey.connected(ANN, "with.a.past").await;
+        journey.settle().await;
+        let base = format!("/instagram/accounts/{id}");
+        let (media, insights) = (&journey.media, &journey.insights);
+        let first = self.get(media, &format!("{base}/media?limit=1")).await;
+        let one = first["media"][0]["id"].as_str().expect("an id").to_owned();
+        let cursor = first["nextCursor"].as_str().expect("more than one");
+        for path in [
+            format!("{base}/media?limit=1&cursor={cursor}"),
+            format!("{base}/media?source=stored"),
+            format!("{base}/media/{one}"),
+            format!("{base}/media/{one}/children"),
+            format!("{base}/media/{one}/comments"),
+            format!("{base}/stories"),
+            format!("{base}/tags"),
+        ] {
+            self.get(media, &path).await;
+        }
+        let off = HttpCall::patch(&format!("{base}/media/{one}"))
+            .json(&json!({"commentsEnabled": false}));
+        self.ask(media, off, ANN, 200).await;
+        journey.world.clock.advance(DAY);
+        for path in [
+            format!("{base}/insights"),
+            format!("{base}/demographics"),
+            format!("{base}/online-followers"),
+            format!("{base}/media/{one}/insights"),
+            format!("{base}/stories/insights"),
+            format!("{base}/best-times"),
+            format!("{base}/top-media"),
+            "/analytics".into(),
+            "/analytics/investments".into(),
+        ] {
+            self.get(insights, &path).await;
+        }
+        let export = HttpCall::get(&format!("{base}/export"));
+        self.ask(insights, export, ANN, 200).await;
+        let investment = HttpCall::new("PUT", &format!("{base}/media/{one}/investment"))
+            .json(&json!({"spend": 1, "revenue": 2, "currency": "EUR"}));
+        self.ask(insights, investment, ANN, 200).await;
+
+        // Each finds out that a token is dead, and weighs that against another account.
+        for (name, function, path) in [
+            ("dead.for.media", media, "media"),
+            ("dead.for.insights", insights, "demographics"),
+        ] {
+            let doomed = self.new_account(name).await;
+            journey.settle().await;
+            let revoked = Revocation::AppRemoved;
+            journey.world.instagram.revoke_tokens_of(name, revoked);
+            let call = HttpCall::get(&format!("/instagram/accounts/{doomed}/{path}"));
+            self.ask(function, call, ANN, 409).await;
         }
     }
 

@@ -441,6 +441,28 @@ impl InstagramSim {
         posted.unwrap_or_else(|| panic!("instagram-sim: nobody is called {username:?}"))
     }
 
+    /// Writes a comment on a media under this name, and returns its id.
+    ///
+    /// # Panics
+    ///
+    /// With a sentence, where there is no such media.
+    pub fn comment(&self, media_id: &str, written_by: &str, text: &str) -> String {
+        let now_ms = (self.shared.now)();
+        let written = self.shared.with_state(|state| {
+            let ig_user_id = state.content.media(media_id)?.ig_user_id.clone();
+            Some(state.content.add_comment(Comment {
+                id: String::new(),
+                media_id: media_id.to_owned(),
+                ig_user_id,
+                text: text.to_owned(),
+                created_at_ms: now_ms,
+                written_by: written_by.to_owned(),
+                parent_id: String::new(),
+            }))
+        });
+        written.unwrap_or_else(|| panic!("instagram-sim: there is no media {media_id}"))
+    }
+
     /// Takes media away, as their owner may.
     pub fn remove_media(&self, ids: &[String]) {
         self.shared

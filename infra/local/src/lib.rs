@@ -15,6 +15,7 @@ mod from_meta;
 pub mod jwt;
 mod logs;
 mod own;
+mod people;
 pub mod routes;
 mod stack;
 mod state;

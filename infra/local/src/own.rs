@@ -24,6 +24,7 @@ use crate::stack::Inside;
 use crate::work;
 
 const PAGE: &str = include_str!("page/page.html");
+const FIGURES: &str = include_str!("page/figures.html");
 /// What the page consists of: name below `/local/`, type, text.
 const FILES: &[(&str, &str, &str)] = &[
     ("page.css", "text/css", include_str!("page/page.css")),
@@ -51,6 +52,15 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("page/publishing.js"),
     ),
     ("week.js", "text/javascript", include_str!("page/week.js")),
+    (
+        "figures.js",
+        "text/javascript",
+        include_str!("page/figures.js"),
+    ),
+    ("figures.css", "text/css", include_str!("page/figures.css")),
+    // uPlot draws the charts; its license stands at its top.
+    ("uplot.js", "text/javascript", include_str!("page/uplot.js")),
+    ("uplot.css", "text/css", include_str!("page/uplot.css")),
     ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
 ];
 
@@ -65,7 +75,8 @@ pub(crate) fn router(inside: Arc<Inside>) -> Router<Arc<Inside>> {
         router = router.route(&path, get(move || async move { file(kind, text) }));
     }
     router
-        .route("/", get(show_page))
+        .route("/", get(show_start))
+        .route("/figures", get(show_figures))
         .route("/local/token", get(make_token))
         .route("/local/clock", post(turn_clock))
         .route("/local/state", get(show_state))
@@ -109,7 +120,16 @@ async fn only_from_here(
     }
 }
 
-async fn show_page(State(inside): State<Arc<Inside>>) -> Response {
+async fn show_start(State(inside): State<Arc<Inside>>) -> Response {
+    page(&inside, PAGE)
+}
+
+/// `GET /figures`: media and charts of one account.
+async fn show_figures(State(inside): State<Arc<Inside>>) -> Response {
+    page(&inside, FIGURES)
+}
+
+fn page(inside: &Inside, text: &'static str) -> Response {
     // Pictures come from where Instagram is, everything else from here.
     let pictures = match &inside.instagram {
         Some(instagram) => instagram.url(),
@@ -126,7 +146,7 @@ async fn show_page(State(inside): State<Arc<Inside>>) -> Response {
         (header::REFERRER_POLICY, "no-referrer".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    (headers, PAGE).into_response()
+    (headers, text).into_response()
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {

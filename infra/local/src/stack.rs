@@ -25,6 +25,7 @@ use world::resources::{self, ACCOUNT_ID, REGION, Resources};
 use crate::activity::Activity;
 use crate::jwt::Issuer;
 use crate::logs::LogFile;
+use crate::people;
 use crate::routes::FunctionName;
 use crate::state::StateFolder;
 use crate::{Instagram, Options, Report, StartError, api, from_meta, own, webhook_url, work};
@@ -316,7 +317,7 @@ async fn start_instagram(
     clock: &ManualClock,
     redirect_uri: &str,
 ) -> Result<InstagramSim, StartError> {
-    InstagramSim::start(instagram_sim::Options {
+    let instagram = InstagramSim::start(instagram_sim::Options {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, options.instagram_port)),
         now: world::simulators_clock(clock),
         seed: SEED,
@@ -337,7 +338,9 @@ async fn start_instagram(
             "instagram",
             &error,
         )
-    })
+    })?;
+    people::add_with_pasts(&instagram, clock.milliseconds());
+    Ok(instagram)
 }
 
 /// The text of the app's secret. What the real one would hold besides is not needed here yet, and is made from the key.
