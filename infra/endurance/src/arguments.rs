@@ -30,6 +30,13 @@ Usage: cargo run --profile endurance -p endurance -- COMMAND [FLAGS]
     --posts N          1000
     --processing N     90: seconds for which Instagram processes a container
     --seed N           1
+  media                reads an account with very many media for the first time and daily after that, prints what that takes
+                       and leaves in the table, and lets many accounts share a budget of calls that is too small; exit code 1
+                       where a daily sync costs more than 3 % of a first one, or an account starves
+    --media N          10000
+    --accounts N       1000
+    --calls N          3000: calls an hour that Instagram takes of the whole app
+    --seed N           1
   --help               prints this
 ";
 
@@ -46,6 +53,21 @@ pub(crate) enum Command {
     Posts(PostsOptions),
     /// Posts that are due in the same minute.
     Late(LateOptions),
+    /// Media that are read.
+    Media(MediaOptions),
+}
+
+/// What was asked of `media`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MediaOptions {
+    /// Media of the account that is measured.
+    pub(crate) media: u64,
+    /// Accounts that share a budget.
+    pub(crate) accounts: usize,
+    /// That budget: calls an hour.
+    pub(crate) calls_per_hour: u64,
+    /// What ids are drawn from.
+    pub(crate) seed: u64,
 }
 
 /// What was asked of `posts`.
@@ -120,6 +142,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         Some("cost") => cost(&flags(rest)?),
         Some("posts") => posts(&flags(rest)?),
         Some("late") => late(&flags(rest)?),
+        Some("media") => media(&flags(rest)?),
         Some(other) => Err(format!("`{other}` is not known here; --help lists what is")),
     }
 }
@@ -215,6 +238,28 @@ fn late(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
         }
     }
     Ok(Command::Late(options))
+}
+
+fn media(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = MediaOptions {
+        media: 10_000,
+        accounts: 1000,
+        calls_per_hour: 3000,
+        seed: 1,
+    };
+    for (flag, value) in flags {
+        match *flag {
+            "--media" => options.media = number(flag, value)?,
+            "--accounts" => options.accounts = number(flag, value)?,
+            "--calls" => options.calls_per_hour = number(flag, value)?,
+            "--seed" => options.seed = number(flag, value)?,
+            _ => return Err(not_known(flag, "media")),
+        }
+    }
+    Ok(Command::Media(options))
 }
 
 fn not_known(flag: &str, command: &str) -> String {

@@ -2,11 +2,12 @@
 //!
 //! The functions are the real ones; around them stand the embedded AWS, the simulated Instagram and a clock that is
 //! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year, `cost` the bill, `posts` very many
-//! posts and how late they are. `stage` is what they all play on, `tally` what they all count.
+//! posts and how late they are, `media` what reading them takes. `stage` is what they all play on, `tally` what they all count.
 
 mod arguments;
 mod cost;
 mod days;
+mod media;
 mod posts;
 mod random;
 mod stage;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             Err(error) => fail(&error, 1),
         },
         Ok(Command::Posts(options)) => ends_well(on_this_thread(posts::run(&options))),
+        Ok(Command::Media(options)) => ends_well(on_this_thread(media::run(&options))),
         Ok(Command::Late(options)) => ends_well(on_this_thread(posts::late(&options))),
         Err(error) => fail(&error, 2),
     }

@@ -205,6 +205,13 @@ impl Plan {
                 }
             }
         }
+        if self
+            .route
+            .as_ref()
+            .is_some_and(|route| route.endpoint.is_graph())
+        {
+            state.count_graph_call(now_ms);
+        }
         let (token, token_place) = incoming.token().unzip();
         let endpoint = match &self.route {
             Some(route) => route.endpoint.name.to_owned(),

@@ -114,6 +114,8 @@ pub struct Settings {
     pub usage_headers: bool,
     /// How much of the app's calls is used up. From 100 on, calls are refused with code 4.
     pub app_usage_percent: u32,
+    /// How many Graph calls an hour the app has, of which `app_usage_percent` then tells what is used up; 0 for no end.
+    pub app_calls_per_hour: u64,
     /// Refuse Graph calls that come without `appsecret_proof`. A wrong proof is always refused.
     pub require_appsecret_proof: bool,
     /// Metrics that are refused from now on as if Meta had retired them: `metric`, or `PRODUCT:metric` for one kind of media.
@@ -156,6 +158,7 @@ impl Default for Settings {
             throttle_status: 400,
             usage_headers: true,
             app_usage_percent: 0,
+            app_calls_per_hour: 0,
             require_appsecret_proof: false,
             refused_metrics: Vec::new(),
             webhook_secret: SigningSecret::Instagram,

@@ -18,6 +18,7 @@ use crate::webhooks::Outbox;
 
 /// The log keeps this many calls and then forgets the oldest.
 const CALLS_KEPT: usize = 100_000;
+const HOUR_MS: i64 = 3_600_000;
 
 pub(crate) struct State {
     pub(crate) apps: Vec<App>,
@@ -27,6 +28,8 @@ pub(crate) struct State {
     pub(crate) faults: Vec<ActiveFault>,
     next_fault_id: u64,
     pub(crate) calls: VecDeque<Call>,
+    /// When Graph calls were made, as long as they count.
+    graph_calls_ms: VecDeque<i64>,
     /// What is to be told to apps; not kept.
     pub(crate) outbox: Outbox,
     seed: u64,
@@ -68,6 +71,7 @@ impl State {
             faults: Vec::new(),
             next_fault_id: 1,
             calls: VecDeque::new(),
+            graph_calls_ms: VecDeque::new(),
             outbox: Outbox::default(),
             seed,
             unsaved: first_time,
@@ -272,6 +276,33 @@ impl State {
             hitting.push(self.faults[position].fault.kind.clone());
         }
         hitting
+    }
+
+    /// Counts a Graph call.
+    pub(crate) fn count_graph_call(&mut self, now_ms: i64) {
+        if self.durable.settings.app_calls_per_hour == 0 {
+            return;
+        }
+        self.graph_calls_ms.push_back(now_ms);
+        while self
+            .graph_calls_ms
+            .front()
+            .is_some_and(|at| *at <= now_ms - HOUR_MS)
+        {
+            self.graph_calls_ms.pop_front();
+        }
+    }
+
+    /// How much of the app's calls is used up, in percent.
+    pub(crate) fn app_usage_percent(&self) -> u32 {
+        let settings = &self.durable.settings;
+        match settings.app_calls_per_hour {
+            0 => settings.app_usage_percent,
+            most => {
+                let used = self.graph_calls_ms.len() as u64 * 100 / most;
+                u32::try_from(used).unwrap_or(u32::MAX)
+            }
+        }
     }
 
     pub(crate) fn log(&mut self, call: Call) {

@@ -8,7 +8,7 @@ use crate::state::State;
 
 pub(crate) fn refusal(state: &State, person: &Person, now_ms: i64) -> Option<GraphError> {
     let status = state.durable.settings.throttle_status;
-    if state.durable.settings.app_usage_percent >= 100 {
+    if state.app_usage_percent() >= 100 {
         return Some(app_limit_reached(status));
     }
     (minutes_to_wait(person, now_ms) > 0).then(|| account_limit_reached(status))
@@ -51,7 +51,7 @@ pub(crate) fn with_headers(
     }
     let app_percent = match (person, minutes) {
         (None, Some(_)) => 100,
-        _ => settings.app_usage_percent,
+        _ => state.app_usage_percent(),
     };
     let app_usage = json!({ "call_count": app_percent, "total_time": app_percent, "total_cputime": app_percent });
     let answer = answer.with_header("x-app-usage", &app_usage.to_string());

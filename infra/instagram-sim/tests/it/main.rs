@@ -12,6 +12,7 @@ mod control;
 mod drafts;
 mod faults;
 mod graph;
+mod history;
 mod insights;
 mod login;
 mod media;

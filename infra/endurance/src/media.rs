@@ -1,0 +1,256 @@
+//! What it takes to read an account's media and figures: a first sync and the daily ones after it, what they leave in the
+//! table, and how very many accounts share a budget of calls that is too small.
+
+use std::collections::BTreeMap;
+
+use instagram_sim::{ContentKind, History, Person};
+use jiff::{SignedDuration, Timestamp};
+use shared::account::Account;
+use world::WorldOptions;
+use world::access_key_id;
+
+use crate::arguments::MediaOptions;
+use crate::stage::{LoginEnd, Stage};
+use crate::{mutter, say};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// The most that a daily sync may cost of a first one, in hundredths.
+const MOST_OF_FIRST: f64 = 3.0;
+/// Days over which the table's growth is measured.
+const GROWTH_DAYS: i64 = 30;
+/// A post is published on so many of them.
+const POSTED_EVERY: i64 = 2;
+/// List prices of DynamoDB on demand, us-east-1, US dollars: a gigabyte and month.
+const STORAGE: f64 = 0.25;
+
+/// What something took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    graph_calls: usize,
+    writes: usize,
+    write_units: f64,
+    read_units: f64,
+    cpu_seconds: f64,
+    bytes: u64,
+}
+
+/// Measures, prints, and says whether every expectation held.
+///
+/// # Errors
+/// What keeps it from being measured.
+pub(crate) async fn run(options: &MediaOptions) -> Result<bool, String> {
+    let is_cheap = costs(options).await?;
+    let is_fair = fairness(options).await?;
+    Ok(is_cheap && is_fair)
+}
+
+async fn costs(options: &MediaOptions) -> Result<bool, String> {
+    let stage = stage(options.seed).await;
+    add_person(&stage, "prolific", options.media, 3_650);
+    connect(&stage, "prolific").await?;
+    mutter("the first sync");
+    let first = measured(&stage, SignedDuration::from_mins(30)).await;
+    let account = the_account(&stage).await?;
+    let table = &stage.world.app("test").table;
+    let stored = table
+        .media_between(&account.id, None, None)
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut daily = Vec::new();
+    for day in 0..GROWTH_DAYS {
+        if day % POSTED_EVERY == 0 {
+            let kind = ContentKind::Image;
+            stage.world.instagram.post("prolific", kind, "A new one");
+        }
+        daily.push(measured(&stage, DAY).await);
+    }
+    let days = daily.len() as f64;
+    let mean = |of: fn(&Taken) -> f64| daily.iter().map(of).sum::<f64>() / days;
+    let rows: [(&str, f64, f64); 5] = [
+        (
+            "calls of Instagram",
+            first.graph_calls as f64,
+            mean(|taken| taken.graph_calls as f64),
+        ),
+        (
+            "writes of the table",
+            first.writes as f64,
+            mean(|taken| taken.writes as f64),
+        ),
+        (
+            "write units",
+            first.write_units,
+            mean(|taken| taken.write_units),
+        ),
+        ("read units", first.read_units, mean(|taken| taken.read_units)),
+        (
+            "seconds of CPU, simulators included",
+            first.cpu_seconds,
+            mean(|taken| taken.cpu_seconds),
+        ),
+    ];
+    say(&format!(
+        "{} media are stored of {}\n",
+        stored.len(),
+        options.media
+    ));
+    say("| | first sync | a daily one, mean of 30 | share |");
+    say("| --- | --- | --- | --- |");
+    let mut is_good = stored.len() as u64 >= options.media.min(10_000);
+    for (name, first, daily) in rows {
+        let share = 100.0 * daily / first.max(f64::MIN_POSITIVE);
+        say(&format!("| {name} | {first:.1} | {daily:.1} | {share:.1} % |"));
+        is_good &= share <= MOST_OF_FIRST || name == "read units";
+    }
+    let (begun, grown) = (first.bytes, daily.iter().map(|taken| taken.bytes).sum::<u64>());
+    let dollars = grown as f64 / 1e9 * STORAGE;
+    say(&format!(
+        "\nThe first sync leaves {begun} bytes in the table; {GROWTH_DAYS} days add {grown}: {dollars:.7} US dollars more each \
+         month."
+    ));
+    Ok(is_good)
+}
+
+/// Accounts that all begin at once, with fewer calls an hour than they need.
+async fn fairness(options: &MediaOptions) -> Result<bool, String> {
+    let stage = stage(options.seed + 1).await;
+    for number in 0..options.accounts {
+        let username = format!("person.{number}");
+        add_person(&stage, &username, 120, 10);
+        connect(&stage, &username).await?;
+    }
+    let accounts = stage.accounts_of("company").await?;
+    stage.world.instagram.update_settings(|settings| {
+        settings.app_calls_per_hour = options.calls_per_hour;
+    });
+    let begun = stage.world.now();
+    mutter("all accounts begin at once");
+    let mut finished: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let table = stage.world.app("test").table.clone();
+    let mut published = 0;
+    let mut refused_publishing = 0;
+    while finished.len() < accounts.len() {
+        stage.world.aws.fire_due_schedules().await;
+        stage.work().await;
+        // The lane of publishing: its calls are made whatever syncs wait for.
+        let status = publishing_limit(&stage, &accounts[published % accounts.len()]).await;
+        published += 1;
+        refused_publishing += usize::from(!status);
+        stage
+            .world
+            .clock
+            .advance(SignedDuration::from_mins(1));
+        for account in &accounts {
+            if finished.contains_key(&account.id) {
+                continue;
+            }
+            let progress = table.media_sync(&account.id).await;
+            let progress = progress.map_err(|error| error.to_string())?;
+            if let Some(at) = progress.and_then(|progress| progress.completed_at) {
+                finished.insert(account.id.clone(), at);
+            }
+        }
+        if stage.world.now().duration_since(begun) > DAY * 7 {
+            return Err(format!("{} never finished", accounts.len() - finished.len()));
+        }
+    }
+    let mut minutes: Vec<i64> = finished
+        .values()
+        .map(|at| at.duration_since(begun).as_mins())
+        .collect();
+    minutes.sort_unstable();
+    let (median, worst) = (minutes[minutes.len() / 2], minutes[minutes.len() - 1]);
+    let calls = stage.world.instagram.calls();
+    let throttled = calls.iter().filter(|call| call.status == 400).count();
+    say(&format!(
+        "\n{} accounts with {} calls an hour for all: the median finished after {median} minutes, the last after {worst}. \
+         Instagram refused {throttled} calls. Of {published} calls for publishing meanwhile, {refused_publishing} were refused.",
+        accounts.len(),
+        options.calls_per_hour,
+    ));
+    Ok(worst <= 2 * median && refused_publishing == 0 && throttled == 0)
+}
+
+async fn publishing_limit(stage: &Stage, account: &Account) -> bool {
+    let app = stage.world.app("test");
+    let Ok(token) = app.vault.token(account).await else {
+        return false;
+    };
+    let id = &account.platform_account_id;
+    app.graph.publishing_limit(&token, id).await.is_ok()
+}
+
+async fn stage(seed: u64) -> Stage {
+    Stage::set(WorldOptions {
+        seed,
+        ..WorldOptions::default()
+    })
+    .await
+}
+
+fn add_person(stage: &Stage, username: &str, posts: u64, days: u64) {
+    let history = History {
+        posts,
+        days,
+        until_ms: stage.world.clock.milliseconds(),
+    };
+    let person = Person::business(username).with_followers(25_000);
+    stage
+        .world
+        .instagram
+        .add_person(person.with_history(history));
+}
+
+async fn connect(stage: &Stage, username: &str) -> Result<(), String> {
+    match stage.log_in("user", "company", username).await? {
+        LoginEnd::Connected => Ok(()),
+        LoginEnd::Refused => Err(format!("{username} could not connect")),
+    }
+}
+
+async fn the_account(stage: &Stage) -> Result<Account, String> {
+    let accounts = stage.accounts_of("company").await?;
+    accounts.into_iter().next().ok_or_else(|| "no account".to_owned())
+}
+
+/// What passes in this time takes.
+async fn measured(stage: &Stage, time: SignedDuration) -> Taken {
+    stage.world.aws.clear_calls();
+    stage.world.instagram.clear_calls();
+    let (cpu, bytes) = (cpu_seconds(), stage.world.aws.table_bytes().await);
+    let until = stage.world.now() + time;
+    while stage.world.now() < until {
+        stage.world.aws.fire_due_schedules().await;
+        stage.work().await;
+        let left = until.duration_since(stage.world.now());
+        let due = stage.world.aws.next_due();
+        let due = due.map(|due| due - stage.world.clock.milliseconds());
+        let forward = due.map_or(left, |due| SignedDuration::from_millis(due.max(1)));
+        stage.world.clock.advance(forward.min(left));
+    }
+    stage.work().await;
+    let own = access_key_id("");
+    let calls = stage.world.aws.calls();
+    let of_table = || {
+        let calls = calls.iter().filter(|call| call.access_key_id != own);
+        calls.filter(|call| call.service == "dynamodb")
+    };
+    Taken {
+        graph_calls: stage.world.instagram.calls().len(),
+        writes: of_table().filter(|call| call.write_units > 0.0).count(),
+        write_units: of_table().map(|call| call.write_units).sum(),
+        read_units: of_table().map(|call| call.read_units).sum(),
+        cpu_seconds: cpu_seconds() - cpu,
+        bytes: stage.world.aws.table_bytes().await.saturating_sub(bytes),
+    }
+}
+
+/// Seconds of CPU that this process has used, as Linux counts them.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // What stands before the last parenthesis is the program's name, which may hold anything.
+    let fields = text.rsplit(") ").next().unwrap_or_default();
+    let ticks = fields.split(' ').skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
