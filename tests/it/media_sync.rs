@@ -13,7 +13,7 @@ use shared::media::days::{day_of, plus};
 use shared::tasks::{Message, Task};
 use world::gateway::HttpCall;
 use world::resources::QUEUE;
-use world::sqs_event::{done, sqs_event};
+use world::sqs_event::sqs_event;
 
 use crate::crash::ended_after;
 use crate::journey::{ANN, Journey};
@@ -162,17 +162,46 @@ async fn a_first_sync_keeps_all_media_and_days_and_a_later_one_only_what_changed
     journey.finish().await;
 }
 
-/// Must-show 2: a process that ends at any of its waits, two hundred times during one first sync.
+/// Ends the process at random waits of a step, the later the more often that step was ended already, so that all of it is
+/// met; after some twenty times the step is done.
+struct Killer {
+    random: u64,
+    /// How often the present step was ended.
+    attempts: u32,
+    kills: u32,
+}
+
+impl Killer {
+    fn waits(&mut self) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let furthest = 64_u64 << (self.attempts / 4).min(8);
+        usize::try_from(self.random % furthest).unwrap_or_default()
+    }
+
+    fn note(&mut self, has_ended: bool) {
+        self.kills += u32::from(has_ended);
+        self.attempts = match has_ended {
+            true => self.attempts + 1,
+            false => 0,
+        };
+    }
+}
+
 #[tokio::test]
 async fn a_first_sync_that_is_killed_two_hundred_times_keeps_what_instagram_shows() {
     let journey = Journey::start().await;
-    add_person(&journey, PROLIFIC, 330, 400);
+    add_person(&journey, PROLIFIC, 1_500, 1_500);
     let id = journey.connected(ANN, PROLIFIC).await;
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut kills = 0;
+    journey.world.clock.advance(SignedDuration::from_mins(2));
+    let mut killer = Killer {
+        random: 0x9e37_79b9_7f4a_7c15,
+        attempts: 0,
+        kills: 0,
+    };
     let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
-    let mut idle = 0;
-    while idle < 3 {
+    loop {
         let received = client
             .receive_message()
             .queue_url(&resources.queue_url)
@@ -180,48 +209,43 @@ async fn a_first_sync_that_is_killed_two_hundred_times_keeps_what_instagram_show
             .send()
             .await
             .expect("the queue answers");
-        let messages = received.messages();
-        if messages.is_empty() {
-            idle += 1;
-            // Longer than a message that was not done with stays hidden, and shorter than the next day.
-            journey.world.clock.advance(SignedDuration::from_mins(16));
-            continue;
-        }
-        idle = 0;
-        let body = messages[0].body().unwrap_or_default();
-        let is_sync = matches!(
-            Message::parse(body).map(|message| message.task),
-            Some(Task::SyncMedia { .. })
-        );
-        let event = sqs_event(messages, &resources.queue_arn);
+        let Some(message) = received.messages().first() else {
+            break;
+        };
+        let body = message.body().unwrap_or_default();
+        let task = Message::parse(body).map(|message| message.task);
+        let is_sync = matches!(task, Some(Task::SyncMedia { .. }));
+        let event = sqs_event(received.messages(), &resources.queue_arn);
         let mut context = Context::default();
         context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
         let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
         let running = sandbox.invoke(&event, context);
-        let answer = if is_sync && kills < 200 {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let answer = ended_after((random % 150) as usize, running).await;
-            kills += usize::from(answer.is_none());
-            answer
-        } else {
-            Some(running.await)
+        let answer = match is_sync && killer.kills < 200 {
+            true => ended_after(killer.waits(), running).await,
+            false => Some(running.await),
         };
-        let Some(answer) = answer else { continue };
-        for message in done(messages, answer.expect("an answer").get()) {
-            client
-                .delete_message()
-                .queue_url(&resources.queue_url)
-                .receipt_handle(message.receipt_handle().expect("a handle"))
-                .send()
-                .await
-                .expect("the queue answers");
+        if is_sync {
+            killer.note(answer.is_none());
         }
+        if answer.is_none() {
+            // It comes again after its time, as often as it takes: in the end from the dead letters.
+            journey.world.clock.advance(SignedDuration::from_mins(3));
+            let again = client.send_message().queue_url(&resources.queue_url);
+            let again = again.message_body(body).send().await;
+            again.expect("the queue answers");
+        }
+        client
+            .delete_message()
+            .queue_url(&resources.queue_url)
+            .receipt_handle(message.receipt_handle().expect("a handle"))
+            .send()
+            .await
+            .expect("the queue answers");
     }
-    println!("killed {kills} times");
-    assert_eq!(kills, 200);
-    assert_eq!(ids(&stored(&journey, &id).await), shown(&journey, PROLIFIC));
+    assert_eq!(killer.kills, 200);
+    let kept = stored(&journey, &id).await;
+    assert_eq!(ids(&kept), shown(&journey, PROLIFIC));
+    assert_eq!(ids(&kept).len(), 1_500, "no media twice");
     let log = sync_log(&journey, &id).await;
     assert!(
         log.iter().any(|entry| entry["status"] == "success"),
@@ -352,5 +376,43 @@ async fn a_list_that_breaks_off_marks_nothing_as_gone() {
         .map(|media| (media.id.clone(), media.gone_at))
         .collect();
     assert_eq!(after, before);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn c13_a_page_that_instagram_cannot_gather_is_asked_for_in_halves() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 120, 200);
+    let too_much = FaultKind::graph_error(500, 1, None);
+    journey
+        .world
+        .instagram
+        .add_fault(Fault::new(too_much).at("GET /{ig_id}/media").times(2));
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let media = stored(&journey, &id).await;
+    assert_eq!(ids(&media), shown(&journey, PROLIFIC));
+    assert!(media.iter().all(|media| media.figures.contains_key("reach")));
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_sync_that_is_asked_for_while_one_runs_joins_it() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 60);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let call = || {
+        HttpCall::new("POST", &format!("/instagram/accounts/{id}/sync"))
+            .as_user(ANN.user, ANN.company, "editor")
+    };
+    for _ in 0..3 {
+        assert_eq!(journey.call(&journey.accounts, call()).await.status, 200);
+    }
+    journey.settle().await;
+    let log = sync_log(&journey, &id).await;
+    assert_eq!(log.len(), 2, "the first one, and one for all three: {log:?}");
+    let table = &journey.world.app("test").table;
+    assert!(table.media_sync(&id).await.unwrap().unwrap().run.is_none());
     journey.finish().await;
 }
