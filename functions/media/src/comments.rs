@@ -14,14 +14,14 @@ use shared::reading::{self, Reading};
 use utoipa::ToSchema;
 
 use crate::list::{BY_READER, PageQuery};
-use crate::view::CommentView;
+use crate::view::MediaCommentView;
 
 /// A page of comments.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CommentList {
     /// As Instagram orders them.
-    comments: Vec<CommentView>,
+    comments: Vec<MediaCommentView>,
     /// For the next page; `null` on the last one.
     next_cursor: Option<String>,
 }
@@ -93,7 +93,7 @@ async fn page_of(
 ) -> Result<Json<CommentList>, Problem> {
     let comments = page.comments.into_iter();
     Ok(Json(CommentList {
-        comments: comments.map(CommentView::from).collect(),
+        comments: comments.map(MediaCommentView::from).collect(),
         next_cursor: paging::next_cursor(app, list, page.after).await?,
     }))
 }

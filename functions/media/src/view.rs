@@ -109,7 +109,7 @@ pub(crate) struct ItemView {
 /// A comment.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct CommentView {
+pub(crate) struct MediaCommentView {
     /// Meta's id.
     #[schema(example = "17870000000000001")]
     id: String,
@@ -204,7 +204,7 @@ impl From<Media> for ItemView {
     }
 }
 
-impl From<MediaComment> for CommentView {
+impl From<MediaComment> for MediaCommentView {
     fn from(comment: MediaComment) -> Self {
         Self {
             id: comment.id,
