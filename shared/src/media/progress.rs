@@ -53,6 +53,9 @@ pub struct Run {
     /// Up to where everything was compared: the sort key of the oldest media so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_to: Option<String>,
+    /// Media that came before younger ones, as pinned ones may: they are missing where they would stand by their time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<String>,
     /// How many media came along.
     pub seen: u64,
     /// How many records were written because something had changed.

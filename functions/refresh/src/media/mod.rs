@@ -164,6 +164,7 @@ fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
         is_whole: progress.walked_at.is_none(),
         after: None,
         compared_to: None,
+        early: Vec::new(),
         seen: 0,
         changed: 0,
         calls: 0,

@@ -64,6 +64,7 @@ impl Step<'_> {
         let is_suspicious = self.progress.surplus.is_some_and(|known| known != surplus);
         self.run.after = None;
         self.run.compared_to = None;
+        self.run.early.clear();
         if is_suspicious && is_due && !self.run.is_whole {
             self.run.is_whole = true;
             self.run.seen = 0;
@@ -134,6 +135,7 @@ impl Step<'_> {
                 self.run.setbacks += 1;
                 self.run.after = None;
                 self.run.compared_to = None;
+                self.run.early.clear();
                 self.run.seen = 0;
             } else {
                 return Err(error.into());
@@ -179,12 +181,18 @@ impl Step<'_> {
             .iter()
             .map(|media| StoredMedia::told(media, None))
             .collect();
-        let oldest = told.iter().map(key_of).min();
+        let places: Vec<String> = told.iter().map(key_of).collect();
+        let oldest = places.iter().min();
+        for (one, next) in told.iter().zip(&places).zip(places.iter().skip(1)) {
+            if one.1 < next {
+                self.run.early.push(one.0.id.clone());
+            }
+        }
         // Below the last page stands what is gone, unless Instagram does not list as many, or the list broke off.
         let expected = self.account.media_count.unwrap_or(MOST_LISTED);
         let seen = self.run.seen + told.len() as u64;
         let is_whole_list = is_last && seen < MOST_LISTED && seen + seen / 10 + 3 >= expected;
-        let lower = match (&oldest, is_whole_list) {
+        let lower = match (oldest, is_whole_list) {
             (_, true) => None,
             (Some(oldest), false) => Some(oldest.as_str()),
             (None, false) => return Ok((false, 0)),
@@ -217,8 +225,10 @@ impl Step<'_> {
             writes.push(new);
         }
         let mut gone = 0;
+        let last = places.last().filter(|_| !is_whole_list);
         for mut media in stored.into_values() {
-            if media.gone_at.is_none() {
+            let is_beyond = last.is_some_and(|last| key_of(&media) < *last);
+            if media.gone_at.is_none() && !is_beyond && !self.run.early.contains(&media.id) {
                 media.gone_at = Some(now);
                 gone += 1;
                 writes.push(media);
@@ -228,8 +238,8 @@ impl Step<'_> {
         self.write_all(writes).await?;
         self.add_to_day(of_day, now).await?;
         self.progress.stored = (self.progress.stored + added).saturating_sub(gone);
-        if oldest.is_some() {
-            self.run.compared_to = oldest;
+        if let Some(last) = places.last() {
+            self.run.compared_to = Some(last.clone());
         }
         Ok((known_and_old, changed))
     }
