@@ -392,7 +392,11 @@ async fn c13_a_page_that_instagram_cannot_gather_is_asked_for_in_halves() {
     journey.settle().await;
     let media = stored(&journey, &id).await;
     assert_eq!(ids(&media), shown(&journey, PROLIFIC));
-    assert!(media.iter().all(|media| media.figures.contains_key("reach")));
+    assert!(
+        media
+            .iter()
+            .all(|media| media.figures.contains_key("reach"))
+    );
     journey.finish().await;
 }
 
@@ -403,15 +407,22 @@ async fn a_sync_that_is_asked_for_while_one_runs_joins_it() {
     let id = journey.connected(ANN, PROLIFIC).await;
     journey.settle().await;
     let call = || {
-        HttpCall::new("POST", &format!("/instagram/accounts/{id}/sync"))
-            .as_user(ANN.user, ANN.company, "editor")
+        HttpCall::new("POST", &format!("/instagram/accounts/{id}/sync")).as_user(
+            ANN.user,
+            ANN.company,
+            "editor",
+        )
     };
     for _ in 0..3 {
         assert_eq!(journey.call(&journey.accounts, call()).await.status, 200);
     }
     journey.settle().await;
     let log = sync_log(&journey, &id).await;
-    assert_eq!(log.len(), 2, "the first one, and one for all three: {log:?}");
+    assert_eq!(
+        log.len(),
+        2,
+        "the first one, and one for all three: {log:?}"
+    );
     let table = &journey.world.app("test").table;
     assert!(table.media_sync(&id).await.unwrap().unwrap().run.is_none());
     journey.finish().await;

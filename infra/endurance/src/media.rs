@@ -82,7 +82,11 @@ async fn costs(options: &MediaOptions) -> Result<bool, String> {
             first.write_units,
             mean(|taken| taken.write_units),
         ),
-        ("read units", first.read_units, mean(|taken| taken.read_units)),
+        (
+            "read units",
+            first.read_units,
+            mean(|taken| taken.read_units),
+        ),
         (
             "seconds of CPU, simulators included",
             first.cpu_seconds,
@@ -99,10 +103,15 @@ async fn costs(options: &MediaOptions) -> Result<bool, String> {
     let mut is_good = stored.len() as u64 >= options.media.min(10_000);
     for (name, first, daily) in rows {
         let share = 100.0 * daily / first.max(f64::MIN_POSITIVE);
-        say(&format!("| {name} | {first:.1} | {daily:.1} | {share:.1} % |"));
+        say(&format!(
+            "| {name} | {first:.1} | {daily:.1} | {share:.1} % |"
+        ));
         is_good &= share <= MOST_OF_FIRST || name == "read units";
     }
-    let (begun, grown) = (first.bytes, daily.iter().map(|taken| taken.bytes).sum::<u64>());
+    let (begun, grown) = (
+        first.bytes,
+        daily.iter().map(|taken| taken.bytes).sum::<u64>(),
+    );
     let dollars = grown as f64 / 1e9 * STORAGE;
     say(&format!(
         "\nThe first sync leaves {begun} bytes in the table; {GROWTH_DAYS} days add {grown}: {dollars:.7} US dollars more each \
@@ -136,10 +145,7 @@ async fn fairness(options: &MediaOptions) -> Result<bool, String> {
         let status = publishing_limit(&stage, &accounts[published % accounts.len()]).await;
         published += 1;
         refused_publishing += usize::from(!status);
-        stage
-            .world
-            .clock
-            .advance(SignedDuration::from_mins(1));
+        stage.world.clock.advance(SignedDuration::from_mins(1));
         for account in &accounts {
             if finished.contains_key(&account.id) {
                 continue;
@@ -151,7 +157,10 @@ async fn fairness(options: &MediaOptions) -> Result<bool, String> {
             }
         }
         if stage.world.now().duration_since(begun) > DAY * 7 {
-            return Err(format!("{} never finished", accounts.len() - finished.len()));
+            return Err(format!(
+                "{} never finished",
+                accounts.len() - finished.len()
+            ));
         }
     }
     let mut minutes: Vec<i64> = finished
@@ -210,7 +219,10 @@ async fn connect(stage: &Stage, username: &str) -> Result<(), String> {
 
 async fn the_account(stage: &Stage) -> Result<Account, String> {
     let accounts = stage.accounts_of("company").await?;
-    accounts.into_iter().next().ok_or_else(|| "no account".to_owned())
+    accounts
+        .into_iter()
+        .next()
+        .ok_or_else(|| "no account".to_owned())
 }
 
 /// What passes in this time takes.

@@ -58,7 +58,9 @@ pub(crate) fn select(
             return Err(GraphError::nonexisting_field(field.name));
         };
         if !value.is_null() {
-            selected.insert(field.name.to_owned(), value);
+            // What follows a dot says how a field is wanted: `insights.metric(reach)`.
+            let name = field.name.split('.').next().unwrap_or_default();
+            selected.insert(name.to_owned(), value);
         }
     }
     selected.insert("id".to_owned(), id.into());

@@ -1,8 +1,8 @@
 //! The stage that reads media, page by page.
 //!
 //! A page is compared with what is stored between its ends, so that one query says what is new, what has changed and what
-//! is gone. A first run and one that suspects a loss walk over everything; others stop where everything is known and no
-//! longer recent.
+//! is gone. A first run and one that suspects a loss walk over everything; others stop at the first page that ends with what is
+//! known and no longer recent.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -166,7 +166,7 @@ impl Step<'_> {
         Ok(false)
     }
 
-    /// Writes what is new, changed or gone. Says whether everything of the page was known and is no longer recent, and how
+    /// Writes what is new, changed or gone. Says whether the last media of the page was known and is no longer recent, and how
     /// many records were written.
     async fn take_over(
         &mut self,
@@ -209,12 +209,12 @@ impl Step<'_> {
             .collect();
         let mut writes = Vec::new();
         let mut of_day: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-        let (mut added, mut known_and_old) = (0, true);
+        let (mut added, mut ends_known) = (0, false);
         for media in &page.media {
             let known = stored.remove(&media.id);
             let new = StoredMedia::told(media, known.as_ref());
             let is_recent = new.is_recent(now);
-            known_and_old &= known.is_some() && !is_recent;
+            ends_known = known.is_some() && !is_recent;
             if known.as_ref() == Some(&new) {
                 continue;
             }
@@ -241,7 +241,7 @@ impl Step<'_> {
         if let Some(last) = places.last() {
             self.run.compared_to = Some(last.clone());
         }
-        Ok((known_and_old, changed))
+        Ok((ends_known, changed))
     }
 
     async fn write_all(&self, media: Vec<StoredMedia>) -> Result<(), AwsError> {

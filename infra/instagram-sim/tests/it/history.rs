@@ -32,12 +32,21 @@ async fn a_past_is_listed_page_by_page_and_grows() {
             .await
             .json();
         let data = page["data"].as_array().unwrap().clone();
-        ids.extend(data.iter().map(|media| media["id"].as_str().unwrap().to_owned()));
-        assert!(data.iter().all(|media| media["insights"]["data"][0]["name"] == "reach"));
+        ids.extend(
+            data.iter()
+                .map(|media| media["id"].as_str().unwrap().to_owned()),
+        );
+        assert!(
+            data.iter()
+                .all(|media| media["insights"]["data"][0]["name"] == "reach")
+        );
         if page["paging"]["next"].is_null() {
             break;
         }
-        after = format!("&after={}", page["paging"]["cursors"]["after"].as_str().unwrap());
+        after = format!(
+            "&after={}",
+            page["paging"]["cursors"]["after"].as_str().unwrap()
+        );
     }
     assert_eq!(ids.len(), 230);
     let mut sorted = ids.clone();
@@ -53,13 +62,19 @@ async fn an_accounts_days_demographics_and_hours_are_told() {
     let value = |body: &Value| body["data"][0]["total_value"]["value"].as_u64();
     let day = world.now_ms() / 1000 / DAY * DAY;
     let of = |since: i64, until: i64| {
-        format!("me/insights?metric=reach&period=day&metric_type=total_value&since={since}&until={until}")
+        format!(
+            "me/insights?metric=reach&period=day&metric_type=total_value&since={since}&until={until}"
+        )
     };
     let one = value(&baker.get(&of(day - DAY, day)).await.json()).unwrap();
     let two = value(&baker.get(&of(day - 2 * DAY, day)).await.json()).unwrap();
     assert!(two > one && one > 0);
     let old = baker.get(&of(day - 60 * DAY, day - 59 * DAY)).await.json();
-    assert_eq!(old["data"], serde_json::json!([]), "before its past there is nothing");
+    assert_eq!(
+        old["data"],
+        serde_json::json!([]),
+        "before its past there is nothing"
+    );
     let retired = baker.get("me/insights?metric=impressions&period=day").await;
     assert_eq!(retired.error().1, 100);
     let who = baker
@@ -76,14 +91,18 @@ async fn what_is_taken_away_is_gone_and_a_cursor_outlives_it() {
     let baker = Account::of(&world, "busy.baker").await;
     let page = baker.get("me/media?limit=10").await.json();
     let last = page["data"][9]["id"].as_str().unwrap().to_owned();
-    let after = page["paging"]["cursors"]["after"].as_str().unwrap().to_owned();
+    let after = page["paging"]["cursors"]["after"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     world.sim.remove_media(&[last.clone()]);
-    let next = baker.get(&format!("me/media?limit=10&after={after}")).await.json();
+    let next = baker
+        .get(&format!("me/media?limit=10&after={after}"))
+        .await
+        .json();
     assert_eq!(next["data"].as_array().unwrap().len(), 10);
     assert_eq!(baker.get(&last).await.error().0, 400);
-    let new = world
-        .sim
-        .post("busy.baker", ContentKind::Image, "By hand");
+    let new = world.sim.post("busy.baker", ContentKind::Image, "By hand");
     let first = baker.get("me/media?limit=1").await.json();
     assert_eq!(first["data"][0]["id"], new.as_str());
 }
