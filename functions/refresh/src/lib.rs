@@ -11,6 +11,7 @@ mod renew;
 mod route;
 mod store;
 mod sync_account;
+mod unheard;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use shared::sync::{self, BY_SCHEDULE, SyncError};
 use shared::vault::VaultError;
 use shared::{connection, policy, verdict};
 
-use crate::current;
+use crate::{current, unheard};
 
 /// Syncs an account that is still connected.
 pub(crate) async fn sync(
@@ -58,6 +58,9 @@ pub(crate) async fn sync(
     // A refusal stands in the record with its verdict; the daily schedule is the next try.
     if asked.refusal.is_none() && asked.account.webhook_fields.is_empty() {
         connection::subscribe(app, &asked.account).await?;
+    }
+    if asked.refusal.is_none() {
+        unheard::find_comments(app, &asked.account).await?;
     }
     let next = asked.account.next_refresh_at;
     if asked.account.is_live(app.clock.now())

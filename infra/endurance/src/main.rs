@@ -2,7 +2,7 @@
 //!
 //! The functions are the real ones; around them stand the embedded AWS, the simulated Instagram and a clock that is
 //! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year, `cost` the bill, `posts` very many
-//! posts and how late they are. `stage` is what they all play on, `tally` what they all count.
+//! posts and how late they are, `webhooks` very many events. `stage` is what they all play on, `tally` what they all count.
 
 mod arguments;
 mod cost;
@@ -11,6 +11,7 @@ mod posts;
 mod random;
 mod stage;
 mod tally;
+mod webhooks;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
         },
         Ok(Command::Posts(options)) => ends_well(on_this_thread(posts::run(&options))),
         Ok(Command::Late(options)) => ends_well(on_this_thread(posts::late(&options))),
+        Ok(Command::Webhooks(options)) => ends_well(webhooks::run(&options).and_then(|is_good| {
+            Ok(on_this_thread(webhooks::mend(&options))? && is_good)
+        })),
         Err(error) => fail(&error, 2),
     }
 }

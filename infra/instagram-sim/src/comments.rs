@@ -50,6 +50,7 @@ fn create(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
         id: String::new(),
         media_id,
         ig_user_id: person.ig_user_id,
+        username: String::new(),
         text: text.to_owned(),
         created_at_ms: visit.now_ms,
     });
@@ -78,22 +79,30 @@ fn list(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
 fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
     let person = visit.caller(Some(COMMENTS_SCOPE))?.person;
     let id = visit.node_id.unwrap_or_default();
-    let own = visit.state.content.comment(id);
-    let own = own.filter(|comment| comment.ig_user_id == person.ig_user_id);
-    let comment = own.ok_or_else(|| GraphError::missing_object(&visit.incoming.method, id))?;
+    let content = &visit.state.content;
+    let is_own = |comment: &&Comment| {
+        let media = content.media(&comment.media_id);
+        media.is_some_and(|media| media.ig_user_id == person.ig_user_id)
+    };
+    let comment = content.comment(id).filter(is_own);
+    let comment = comment.ok_or_else(|| GraphError::missing_object(&visit.incoming.method, id))?;
     let asked = visit.incoming.query("fields").unwrap_or(USUAL_FIELDS);
     Ok(Answer::json(200, &object(comment, &person, asked)?))
 }
 
-/// Only owners comment here, so the writer is the caller.
+/// A comment as the media's owner reads it.
 fn object(comment: &Comment, person: &Person, asked: &str) -> Result<Value, GraphError> {
+    let username = match comment.username.as_str() {
+        "" => &person.username,
+        visitor => visitor,
+    };
     fields::select(asked, &comment.id, |field| {
         Ok(Some(match field.name {
             "id" => comment.id.as_str().into(),
             "text" => comment.text.as_str().into(),
             "timestamp" => fields::timestamp(comment.created_at_ms).into(),
-            "username" => person.username.as_str().into(),
-            "from" => json!({ "id": person.ig_user_id, "username": person.username }),
+            "username" => username.into(),
+            "from" => json!({ "id": comment.ig_user_id, "username": username }),
             "like_count" => 0.into(),
             "hidden" => false.into(),
             "media" => json!({ "id": comment.media_id }),

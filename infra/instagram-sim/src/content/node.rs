@@ -196,6 +196,9 @@ pub struct Comment {
     pub media_id: String,
     /// Who wrote it.
     pub ig_user_id: String,
+    /// The name of a visitor who wrote it; empty for the media's owner.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub username: String,
     /// Byte for byte as it came.
     pub text: String,
     /// When it was written.
