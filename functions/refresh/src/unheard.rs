@@ -97,7 +97,10 @@ async fn written(
         let page = graph.comments(token, &media.id, None).await?;
         usage = page.usage;
         for comment in page.value.comments {
-            let is_own = comment.from.as_ref().is_some_and(|from| own.contains(&from))
+            let is_own = comment
+                .from
+                .as_ref()
+                .is_some_and(|from| own.contains(&from))
                 || comment.username.is_some() && comment.username == account.username;
             let at = comment.written_at.filter(|at| times.contains(at));
             let (false, Some(at)) = (is_own, at) else {

@@ -36,9 +36,10 @@ fn main() -> ExitCode {
         },
         Ok(Command::Posts(options)) => ends_well(on_this_thread(posts::run(&options))),
         Ok(Command::Late(options)) => ends_well(on_this_thread(posts::late(&options))),
-        Ok(Command::Webhooks(options)) => ends_well(webhooks::run(&options).and_then(|is_good| {
-            Ok(on_this_thread(webhooks::mend(&options))? && is_good)
-        })),
+        Ok(Command::Webhooks(options)) => ends_well(
+            webhooks::run(&options)
+                .and_then(|is_good| Ok(on_this_thread(webhooks::mend(&options))? && is_good)),
+        ),
         Err(error) => fail(&error, 2),
     }
 }

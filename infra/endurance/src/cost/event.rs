@@ -160,7 +160,10 @@ async fn deliver(
 
 /// A comment or a message of a hundred characters, of one of fifty people.
 fn entry(instagram_id: &str, number: usize, at: i64) -> Value {
-    let text = format!("{number:05} {}", "Do you have rye bread tomorrow? ".repeat(3));
+    let text = format!(
+        "{number:05} {}",
+        "Do you have rye bread tomorrow? ".repeat(3)
+    );
     let person = format!("125447777777{:04}", number % 50);
     if number.is_multiple_of(2) {
         let value = json!({

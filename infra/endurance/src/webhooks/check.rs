@@ -42,7 +42,7 @@ pub(super) async fn check(flood: &Flood) -> Result<Found, String> {
     let mut found = Found {
         announced: flood.announced.len(),
         twice: flood.announced_twice,
-        lost: flood.world().leftovers().await.len(),
+        lost: flood.left_on_the_queue(),
         ..Found::default()
     };
     let mut duplicates = 0;
@@ -68,7 +68,9 @@ async fn check_events(flood: &Flood, target: &Target, found: &mut Found) -> Resu
     let events = records(flood, target, "EVENT#", |event| {
         match event["state"].as_str() {
             Some("handled") => {
-                let told = flood.announced.get(event["id"].as_str().unwrap_or_default());
+                let told = flood
+                    .announced
+                    .get(event["id"].as_str().unwrap_or_default());
                 match told {
                     Some((account, _)) if *account == target.id => announced += 1,
                     Some(_) => found.astray += 1,

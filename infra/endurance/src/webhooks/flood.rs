@@ -14,7 +14,7 @@ use shared::announce;
 use shared::lambda::Function;
 use world::delivery::Feed;
 use world::gateway::{HttpCall, invoke_raw};
-use world::resources::{EVENT_DEAD_LETTERS, EVENT_QUEUE};
+use world::resources::{ACCOUNT_ID, EVENT_DEAD_LETTERS, EVENT_QUEUE, REGION};
 use world::{INSTAGRAM_APP_SECRET, World, WorldOptions, logs};
 
 use super::Sent;
@@ -66,6 +66,8 @@ pub(super) struct Target {
 /// What was told of a message.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Told {
+    /// With whom: one person has all of a message.
+    person: i64,
     /// The number of its newest change.
     pub(super) edits: u64,
     /// The event that brought the newest reaction to it.
@@ -95,13 +97,18 @@ impl Flood {
         let stage = Stage::set(options).await;
         for number in 0..accounts {
             let username = format!("person.{number}");
-            stage.world.instagram.add_person(Person::business(&username));
+            stage
+                .world
+                .instagram
+                .add_person(Person::business(&username));
             match stage.log_in("user", "company", &username).await? {
                 LoginEnd::Connected => {}
                 LoginEnd::Refused => return Err(format!("{username} could not connect")),
             }
         }
-        let connected = stage.accounts_of("company").await?.into_iter();
+        let mut connected = stage.accounts_of("company").await?;
+        // Our own ids are random; another run of the same seed has the same order.
+        connected.sort_by(|one, other| one.platform_account_id.cmp(&other.platform_account_id));
         let world = &stage.world;
         let function = || {
             Function::new(world.cold("webhooks"))
@@ -116,6 +123,7 @@ impl Flood {
             calm,
             begin_ms: world.clock.milliseconds(),
             accounts: connected
+                .into_iter()
                 .map(|account| Target {
                     id: account.id,
                     instagram_id: account.platform_account_id,
@@ -188,7 +196,7 @@ impl Flood {
         let number = self.sent.events;
         let place = usize::try_from(self.draw(self.accounts.len() as i64)).unwrap_or(0);
         let is_unreadable = self.draw(100) == 0;
-        let person = format!("99900{:03}", self.draw(1000));
+        let mut person = self.draw(1000);
         self.sent.events += 1;
         let at = self.begin_ms + number as i64;
         let target = &mut self.accounts[place];
@@ -197,6 +205,7 @@ impl Flood {
         let account = json!({"id": target.instagram_id});
         if number.is_multiple_of(5) && !is_unreadable {
             target.comments += 1;
+            let person = id_of(person);
             let value = json!({
                 "id": (18_000_000_000_000_000 + number).to_string(),
                 "text": text,
@@ -216,22 +225,33 @@ impl Flood {
             (Some(message), 3) => {
                 let mid = format!("m-{}", message.key());
                 let told = message.get_mut();
+                person = told.person;
                 told.edits += 1;
                 let edit = json!({"mid": mid, "text": edit(told.edits), "num_edit": told.edits});
                 ("message_edit", edit)
             }
             (Some(message), 4) => {
                 let mid = format!("m-{}", message.key());
-                message.get_mut().reaction = Some(number);
+                let told = message.get_mut();
+                person = told.person;
+                told.reaction = Some(number);
                 let reaction = json!({"mid": mid, "action": "react", "emoji": emoji(number)});
                 ("reaction", reaction)
             }
             _ => {
-                target.messages.insert(number, Told::default());
-                ("message", json!({"mid": format!("m-{number}"), "text": text}))
+                let told = Told {
+                    person,
+                    ..Told::default()
+                };
+                target.messages.insert(number, told);
+                (
+                    "message",
+                    json!({"mid": format!("m-{number}"), "text": text}),
+                )
             }
         };
-        let mut item = json!({"sender": {"id": person}, "recipient": account, "timestamp": at});
+        let mut item =
+            json!({"sender": {"id": id_of(person)}, "recipient": account, "timestamp": at});
         item[name] = value;
         json!({"id": target.instagram_id, "time": at, "messaging": [item]})
     }
@@ -281,6 +301,14 @@ impl Flood {
             self.forget();
         }
         Ok(self.world().aws.messages(EVENT_DEAD_LETTERS).len())
+    }
+
+    /// How many messages are left, dead letters among them.
+    pub(super) fn left_on_the_queue(&self) -> usize {
+        let queues = [EVENT_QUEUE, EVENT_DEAD_LETTERS].into_iter();
+        queues
+            .map(|queue| self.world().aws.messages(queue).len())
+            .sum()
     }
 
     /// Replays all events of each account, as a caller of the API does.
@@ -357,17 +385,17 @@ impl Flood {
         for _ in 0..TIMES_THAT_WORK_COMES_BACK {
             self.stage.world.clock.advance(COMES_BACK_AFTER);
             self.work().await?;
-            let world = &self.stage.world;
-            let dead = world.aws.messages(EVENT_DEAD_LETTERS);
-            if dead.is_empty() && world.aws.messages(EVENT_QUEUE).is_empty() {
+            if self.left_on_the_queue() == 0 {
                 break;
             }
+            let world = &self.stage.world;
+            let dead = world.aws.messages(EVENT_DEAD_LETTERS);
             self.sent.redriven += dead.len();
-            for body in dead {
-                let again = world.clients.sqs.send_message();
-                let again = again.queue_url(&world.resources.event_queue_url);
-                let sent = again.message_body(body).send().await;
-                sent.map_err(|error| error.to_string())?;
+            if !dead.is_empty() {
+                let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{EVENT_DEAD_LETTERS}");
+                let moved = world.clients.sqs.start_message_move_task();
+                let moved = moved.source_arn(arn).send().await;
+                moved.map_err(|error| error.to_string())?;
             }
             self.forget();
         }
@@ -398,6 +426,11 @@ impl Flood {
         world.instagram.clear_calls();
         logs::take();
     }
+}
+
+/// Instagram's id of a person.
+fn id_of(person: i64) -> String {
+    format!("99900{person:03}")
 }
 
 /// The text of a message after so many changes.

@@ -121,8 +121,7 @@ pub(crate) async fn mend(options: &WebhooksOptions) -> Result<bool, String> {
         wrong += found.lost + found.twice + found.astray + found.untrue;
         ends.push(check::state(&flood).await?);
     }
-    let records = ends[0].len();
-    let is_same = ends[0] == ends[1];
+    let (records, is_same) = (ends[1].len(), ends[0] == ends[1]);
     say(&format!(
         "{MENDED_EVENTS} events and a broken handler: {dead} dead letters; after the replay {records} records, {} those of a \
          run that never broke; lost, twice, in another account or not as told: {wrong}",
