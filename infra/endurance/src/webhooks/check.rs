@@ -138,7 +138,7 @@ fn note_text(text: &Value, target: &Target, found: &mut Found) {
     let text = text.as_str().unwrap_or_default();
     if text.is_empty() {
         found.lost += 1;
-    } else if !text.ends_with(&target.instagram_id) {
+    } else if !text.ends_with(&target.name) {
         found.astray += 1;
     }
 }
@@ -156,7 +156,7 @@ async fn check_days(flood: &Flood, target: &Target, found: &mut Found) -> Result
     Ok(duplicates)
 }
 
-/// What events made of the accounts, by Instagram's id and key: without versions, which count writes.
+/// What events made of the accounts, by name and key: without versions, which count writes.
 pub(super) async fn state(flood: &Flood) -> Result<BTreeMap<(String, String), Value>, String> {
     let mut all = BTreeMap::new();
     for target in &flood.accounts {
@@ -166,7 +166,7 @@ pub(super) async fn state(flood: &Flood) -> Result<BTreeMap<(String, String), Va
                 record["version"] = Value::Null;
                 record["pk"] = Value::Null;
                 let key = record["sk"].as_str().unwrap_or_default().to_owned();
-                all.insert((target.instagram_id.clone(), key), record);
+                all.insert((target.name.clone(), key), record);
             })
             .await?;
         }

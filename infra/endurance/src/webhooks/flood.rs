@@ -55,7 +55,9 @@ pub(super) struct Flood {
 /// An account, and what must be stored of it in the end.
 pub(super) struct Target {
     pub(super) id: String,
-    pub(super) instagram_id: String,
+    instagram_id: String,
+    /// Its name, by which its texts are told from those of others: two runs have the same.
+    pub(super) name: String,
     pub(super) events: usize,
     pub(super) unreadable: usize,
     pub(super) comments: usize,
@@ -107,8 +109,8 @@ impl Flood {
             }
         }
         let mut connected = stage.accounts_of("company").await?;
-        // Our own ids are random; another run of the same seed has the same order.
-        connected.sort_by(|one, other| one.platform_account_id.cmp(&other.platform_account_id));
+        // Ids are drawn; another run of the same seed has the same order of names.
+        connected.sort_by(|one, other| one.username.cmp(&other.username));
         let world = &stage.world;
         let function = || {
             Function::new(world.cold("webhooks"))
@@ -127,6 +129,7 @@ impl Flood {
                 .map(|account| Target {
                     id: account.id,
                     instagram_id: account.platform_account_id,
+                    name: account.username.unwrap_or_default(),
                     events: 0,
                     unreadable: 0,
                     comments: 0,
@@ -201,7 +204,7 @@ impl Flood {
         let at = self.begin_ms + number as i64;
         let target = &mut self.accounts[place];
         target.events += 1;
-        let text = format!("{number} of {}", target.instagram_id);
+        let text = format!("{number} of {}", target.name);
         let account = json!({"id": target.instagram_id});
         if number.is_multiple_of(5) && !is_unreadable {
             target.comments += 1;

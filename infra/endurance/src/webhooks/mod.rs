@@ -10,13 +10,15 @@ use std::time::Instant;
 use aws_sim::Fault;
 
 use crate::arguments::WebhooksOptions;
-use crate::say;
+use crate::{mutter, say};
 use check::Found;
 use flood::Flood;
 
 /// What is lost to the broken handler.
 const MENDED_EVENTS: usize = 1000;
 const MENDED_ACCOUNTS: usize = 5;
+/// So many records are shown that are otherwise than they should be.
+const SHOWN: usize = 3;
 
 /// What was sent, and what went wrong on the way.
 #[derive(Clone, Debug, Default)]
@@ -122,6 +124,12 @@ pub(crate) async fn mend(options: &WebhooksOptions) -> Result<bool, String> {
         ends.push(check::state(&flood).await?);
     }
     let (records, is_same) = (ends[1].len(), ends[0] == ends[1]);
+    let differ = ends[1]
+        .iter()
+        .filter(|(key, it)| ends[0].get(*key) != Some(*it));
+    for (key, record) in differ.take(SHOWN) {
+        mutter(&format!("{key:?}: {:?}, then {record}", ends[0].get(key)));
+    }
     say(&format!(
         "{MENDED_EVENTS} events and a broken handler: {dead} dead letters; after the replay {records} records, {} those of a \
          run that never broke; lost, twice, in another account or not as told: {wrong}",
