@@ -4,6 +4,7 @@
 //! A comment below the newest media, a week old at most, that has no record was not told of.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +14,7 @@ use shared::app::App;
 use shared::graph::{GraphError, Usage};
 use shared::lambda::TaskError;
 use shared::policy;
+use shared::secret::AccessToken;
 use shared::table::keys::Key;
 use shared::tasks::Task;
 use shared::webhooks::{Delivered, Envelope, Item, Source};
@@ -31,7 +33,9 @@ const OLDEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub(crate) async fn find_comments(app: &Arc<App>, account: &Account) -> Result<(), TaskError> {
     let has = |all: &[String], one: &str| all.iter().any(|it| it == one);
     let now = app.clock.now();
-    if !has(&account.webhook_fields, FIELD)
+    let times = account.connected_at.max(now - OLDEST)..now - YOUNGEST;
+    if times.is_empty()
+        || !has(&account.webhook_fields, FIELD)
         || !has(&account.scopes, SCOPE)
         || account.media_count == Some(0)
         || policy::sync_gives_way(account, now)
@@ -39,7 +43,7 @@ pub(crate) async fn find_comments(app: &Arc<App>, account: &Account) -> Result<(
         return Ok(());
     }
     let token = app.vault.token(account).await?;
-    let found = match written(app, account, &token, now).await {
+    let found = match written(app, account, &token, times).await {
         Ok(found) => found,
         Err(error) => {
             tracing::info!(event = "comments_not_looked_for", account = account.id, error = %error, "the next sync looks again");
@@ -74,15 +78,13 @@ struct Written {
     item: String,
 }
 
-/// The comments of others below the newest media that are of the age that counts and were written since the account is
-/// connected.
+/// The comments of others below the newest media that were written between these times.
 async fn written(
     app: &App,
     account: &Account,
-    token: &shared::secret::AccessToken,
-    now: Timestamp,
+    token: &AccessToken,
+    times: Range<Timestamp>,
 ) -> Result<Vec<Written>, GraphError> {
-    let times = account.connected_at.max(now - OLDEST)..now - YOUNGEST;
     let own = [&account.platform_account_id, &account.app_scoped_id];
     let graph = app.graph.for_login(account.login);
     let newest = graph
