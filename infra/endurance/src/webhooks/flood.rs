@@ -96,6 +96,8 @@ impl Flood {
             seed,
             ..WorldOptions::default()
         };
+        // Not what the clock shows after the logins: a call that is tried again turns it.
+        let begin_ms = options.start.as_millisecond();
         let stage = Stage::set(options).await;
         for number in 0..accounts {
             let username = format!("person.{number}");
@@ -123,7 +125,7 @@ impl Flood {
             feed: Feed::new(&world.aws.url(), &world.resources),
             random: Random::new(seed, "webhooks"),
             calm,
-            begin_ms: world.clock.milliseconds(),
+            begin_ms,
             accounts: connected
                 .into_iter()
                 .map(|account| Target {
