@@ -33,6 +33,8 @@ pub(crate) enum Trouble {
     CallLost,
     /// Instagram publishes, and says that it did not.
     PublishedAndRefused,
+    /// Instagram says that the account is blocked, and it is.
+    Blocked,
     /// Every message comes twice.
     Twice,
     /// Every message is taken by two sandboxes at the same moment.
@@ -165,14 +167,25 @@ fn add_trouble(journey: &Journey, trouble: Trouble) {
         }
         Trouble::AnswerLost => FaultKind::ApplyThenDrop,
         Trouble::CallLost => FaultKind::Reset,
+        Trouble::Blocked => FaultKind::spam_block(),
         Trouble::PublishedAndRefused => FaultKind::spam_block().although_applied(),
     };
     let fault = Fault::new(kind).at(PUBLISH).times(1);
     journey.world.instagram.add_fault(fault);
 }
 
+/// The account is paused, as everybody must know by now; the block ends.
+async fn unblock(journey: &Journey) {
+    let record = journey.records(ANN.company).await.remove(0);
+    let pause = record.publishing_paused.expect("a pause");
+    assert_eq!(pause.reason.code, "spam_suspected");
+    let left = pause.until.duration_since(journey.world.now());
+    assert!(left > SignedDuration::from_hours(22), "{pause:?}");
+    journey.world.clock.advance(left);
+}
+
 /// At every wait of every delivery the process ends: each time exactly one media stands at Instagram, and the post knows
-/// which.
+/// which; none where Instagram refuses it.
 async fn ended_everywhere(kind: &str, trouble: Trouble) {
     let (journey, account) = with_account().await;
     let (mut points, mut delivery, mut media) = (0, 0, 0);
@@ -190,13 +203,19 @@ async fn ended_everywhere(kind: &str, trouble: Trouble) {
                 .await;
             journey.world.instagram.clear_faults();
             journey.world.aws.clear_faults();
-            media += 1;
             let live = journey.world.instagram.published_by(WHO);
-            assert_eq!(live.len(), media, "{kind} {trouble:?} {end:?}: {record:?}");
-            assert_eq!(record.state, State::Published, "{kind} {trouble:?} {end:?}");
-            let newest = live.last().expect("a media");
-            assert_eq!(record.media_id.as_ref(), Some(&newest.id), "{end:?}");
-            assert!(record.permalink.is_some(), "{end:?}");
+            if trouble == Trouble::Blocked {
+                assert_eq!(live.len(), 0, "{kind} {end:?}: {record:?}");
+                assert_eq!(record.state, State::Failed, "{kind} {end:?}");
+                unblock(&journey).await;
+            } else {
+                media += 1;
+                assert_eq!(live.len(), media, "{kind} {trouble:?} {end:?}: {record:?}");
+                assert_eq!(record.state, State::Published, "{kind} {trouble:?} {end:?}");
+                let newest = live.last().expect("a media");
+                assert_eq!(record.media_id.as_ref(), Some(&newest.id), "{end:?}");
+                assert!(record.permalink.is_some(), "{end:?}");
+            }
             points += 1;
             // A story is told from others by nothing but its time.
             journey.world.clock.advance(SignedDuration::from_mins(10));
@@ -243,6 +262,11 @@ macro_rules! wherever_a_step_ends {
             #[tokio::test]
             async fn d13_wherever_a_step_ends_after_a_refusal_that_was_none_it_is_published_once() {
                 ended_everywhere($kind, Trouble::PublishedAndRefused).await;
+            }
+
+            #[tokio::test]
+            async fn d13_wherever_a_step_ends_after_a_block_the_account_is_paused() {
+                ended_everywhere($kind, Trouble::Blocked).await;
             }
 
             #[tokio::test]

@@ -78,11 +78,12 @@ pub async fn honor_idempotency_key(
     });
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (head, body) = response.into_parts();
+    let is_unfinished = head.extensions.get::<Unfinished>().is_some();
     let bytes = axum::body::to_bytes(body, usize::MAX)
         .await
         .unwrap_or_default();
     let settled = match head.status {
-        status if status.is_success() && bytes.len() <= LARGEST_ANSWER => {
+        status if status.is_success() && !is_unfinished && bytes.len() <= LARGEST_ANSWER => {
             Settled::Answered(Answer {
                 status: status.as_u16(),
                 content_type: head
@@ -109,6 +110,10 @@ pub async fn honor_idempotency_key(
     }
     Ok(Response::from_parts(head, Body::from(bytes)))
 }
+
+/// Marks an answer to a part of the request only: what it makes again under its key finds what is there, and does the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Unfinished;
 
 /// The ids of what a request makes: those of an earlier time where the request is made again under its
 /// `Idempotency-Key`, and new ones otherwise.

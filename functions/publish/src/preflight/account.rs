@@ -14,6 +14,8 @@ use super::{Looks, blocking, warning};
 
 const PUBLISH_SCOPE: &str = "instagram_business_content_publish";
 const COMMENT_SCOPE: &str = "instagram_business_manage_comments";
+/// The finding of a full quota.
+pub(crate) const QUOTA_USED_UP: &str = "quota_used_up";
 /// The window of the quota where Instagram does not say.
 const USUAL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
@@ -140,13 +142,13 @@ fn quota_finding(quota: &Quota, now: Timestamp, due: Timestamp) -> Option<Findin
             "The account has published all {total} posts that Instagram takes in {} hours: choose a later time.",
             window.as_hours()
         );
-        return Some(blocking("quota_used_up", "publishAt", sentence));
+        return Some(blocking(QUOTA_USED_UP, "publishAt", sentence));
     }
     (due.duration_since(now) < window).then(|| {
         let sentence = format!(
             "The account has published all {total} posts that Instagram takes in {} hours, and the post is due within them: it may have to wait.",
             window.as_hours()
         );
-        warning("quota_used_up", "publishAt", sentence)
+        warning(QUOTA_USED_UP, "publishAt", sentence)
     })
 }

@@ -15,6 +15,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use account::QUOTA_USED_UP;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, NewIds, Problem};
+use shared::http::{EditableAccount, JsonBody, NewIds, Problem, Unfinished};
 use shared::post::Finding;
 use utoipa::ToSchema;
 
@@ -65,6 +65,12 @@ pub(crate) enum Verdict {
     },
 }
 
+impl Verdict {
+    fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Refused { status: 500.., .. })
+    }
+}
+
 /// Takes up to 50 posts in; those that are refused do not keep the others back.
 #[utoipa::path(post, path = "/instagram/accounts/{id}/posts/bulk", responses(
     (status = 200, description = "A verdict for each post.", body = Verdicts),
@@ -75,7 +81,7 @@ pub(crate) async fn create_posts(
     EditableAccount { caller, account }: EditableAccount,
     ids: NewIds,
     JsonBody(body): JsonBody<NewPosts>,
-) -> Result<Json<Verdicts>, Problem> {
+) -> Result<(Option<Extension<Unfinished>>, Json<Verdicts>), Problem> {
     if !(1..=MOST).contains(&body.posts.len()) {
         return Err(too_many_posts());
     }
@@ -90,7 +96,10 @@ pub(crate) async fn create_posts(
     loop {
         let some: Vec<_> = posts.by_ref().take(AT_ONCE).collect();
         if some.is_empty() {
-            return Ok(Json(Verdicts { results }));
+            // What could not be taken in right now is taken in when the request is made again.
+            let is_unfinished = results.iter().any(Verdict::is_unfinished);
+            let unfinished = is_unfinished.then_some(Extension(Unfinished));
+            return Ok((unfinished, Json(Verdicts { results })));
         }
         let created = some.into_iter().map(async |(number, post)| {
             let new: NewPost = shared::http::extract::member(post)?;

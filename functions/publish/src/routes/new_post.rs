@@ -23,7 +23,7 @@ use super::templates;
 use super::view::PostView;
 use crate::preflight::Looks;
 use crate::steps::told;
-use crate::wake::wake_and_write;
+use crate::wake::{wake, wake_and_write};
 use crate::{preflight, timing};
 
 /// The body of a new post: `kind` and what goes with it, and when it is to be published.
@@ -206,7 +206,7 @@ pub(super) async fn create(
     if ids.is_repeated
         && let Some(stored) = app.table.post(&account.id, &id).await?
     {
-        return Ok(stored);
+        return wake_stored(app, stored).await;
     }
     let NewPost { content, plan } = new;
     let content = with_template(app, account, content, &plan).await?;
@@ -233,7 +233,16 @@ pub(super) async fn add(app: &App, post: Post, entry: TimelineEntry) -> Result<P
         return Ok(post);
     }
     let stored = app.table.post(&post.account, &post.id).await?;
-    Ok(stored.unwrap_or(post))
+    wake_stored(app, stored.unwrap_or(post)).await
+}
+
+/// What was sent for a post when it was taken in may have come before it was written.
+async fn wake_stored(app: &App, stored: Post) -> Result<Post, Problem> {
+    let now = app.clock.now();
+    if stored.wake_at.is_some_and(|at| at <= now) {
+        wake(app, &stored, now).await?;
+    }
+    Ok(stored)
 }
 
 shared::refusals!(

@@ -117,7 +117,7 @@ pub(crate) async fn update_post(
                 changed
                     .become_state(State::Draft, None)
                     .map_err(|_| not_changeable())?;
-                changed.forget_containers();
+                changed.start_again();
             }
             "The post was changed, and is a draft."
         } else if post.state == State::Failed && change.plan.draft.is_none() {
@@ -135,7 +135,7 @@ pub(crate) async fn update_post(
         };
         let entry = told("changed", sentence, &caller.user, now);
         if save(&app, &post, &mut changed, &[entry]).await? {
-            stay_asleep(&app, &post, now).await?;
+            stay_asleep(&app, &post, now).await;
             return Ok(Json(changed.into()));
         }
         post = read_again(&app, &post).await?;
@@ -162,7 +162,7 @@ async fn replan(
         && !is_far
         && containers.all(|container| timing::is_alive(container, publish_at));
     if !is_kept {
-        planned.forget_containers();
+        planned.start_again();
     } else if matches!(was, State::Preparing | State::Ready) {
         // It goes on where it stood: only its time is another one.
         planned
@@ -246,7 +246,7 @@ pub(crate) async fn cancel_post(
         canceled.forget_containers();
         let entry = told("canceled", sentence, &caller.user, now);
         if save(&app, &post, &mut canceled, &[entry]).await? {
-            stay_asleep(&app, &post, now).await?;
+            stay_asleep(&app, &post, now).await;
             return Ok(Json(canceled.into()));
         }
         post = read_again(&app, &post).await?;

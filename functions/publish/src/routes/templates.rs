@@ -10,7 +10,7 @@ use http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{Caller, Editor, JsonBody, Problem, given, owned};
+use shared::http::{Caller, Editor, JsonBody, NewIds, Problem, given, owned};
 use shared::openapi::{Describe, Described};
 use shared::table::templates::{MOST_TEMPLATES, Template};
 use utoipa::ToSchema;
@@ -134,11 +134,18 @@ pub(crate) async fn list_templates(
 pub(crate) async fn create_template(
     State(app): State<Arc<App>>,
     Editor(caller): Editor,
+    ids: NewIds,
     JsonBody(new): JsonBody<NewTemplate>,
 ) -> Result<(StatusCode, Json<TemplateView>), Problem> {
+    let id = ids.id(0);
+    if ids.is_repeated
+        && let Some(stored) = app.table.template(&caller.company, &id).await?
+    {
+        return Ok((StatusCode::CREATED, Json(stored.into())));
+    }
     let now = app.clock.now();
     let template = Template {
-        id: uuid::Uuid::new_v4().to_string(),
+        id,
         name: name(&new.name)?,
         text: text(new.text)?,
         version: 1,

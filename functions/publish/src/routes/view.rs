@@ -37,7 +37,7 @@ struct Progress {
         example = "Planned: its containers are made some hours before its time, or at once where that is near."
     )]
     explanation: String,
-    /// Why it failed or is unknown; `null` otherwise.
+    /// Why it failed or is unknown, or was called off without being known not to be live; `null` otherwise.
     state_reason: Option<Failure>,
     /// Why nothing happens right now although something is to be done.
     waiting: Option<Failure>,
@@ -58,7 +58,7 @@ struct Progress {
     permalink: Option<String>,
     /// What has become of the first comment; `null` for a post without one.
     first_comment_status: Option<CommentView>,
-    /// What the preflight found that does not stand in the way.
+    /// What the preflight found last: warnings, and for a post that was changed since, what stands in its way.
     warnings: Vec<Finding>,
     /// The user who made it.
     #[schema(example = "ann")]
