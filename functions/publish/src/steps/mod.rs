@@ -218,8 +218,8 @@ impl Step {
         self.fail(Failure {
             code: "overdue".into(),
             message: format!(
-                "The post could not be published within an hour of its time and was not published.{because} A retry \
-                 publishes it now."
+                "The post could not be published within an hour of its time and was not published.{because} Once \
+                 nothing keeps it any more, a retry publishes it."
             ),
             at: self.now,
         })

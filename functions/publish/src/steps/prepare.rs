@@ -44,7 +44,8 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     if let Some(pause) = pause.filter(|pause| pause.needs_person() && !is_made) {
         let closed = Closed {
             reason: pause.reason.clone(),
-            until: Some(pause.until),
+            // It may end earlier.
+            until: None,
         };
         return step.wait(closed).await;
     }
@@ -108,7 +109,9 @@ async fn check(step: &mut Step) -> Result<Option<Failure>, TaskError> {
         step.post.publish_at,
     )
     .await?;
-    let blocking = found.iter().find(|finding| finding.is_blocking);
+    let blocking = found
+        .iter()
+        .find(|finding| finding.is_blocking && finding.code != preflight::PAUSED_TOO_LONG);
     let reason = blocking.map(|finding| Failure {
         code: finding.code.clone(),
         message: finding.sentence.clone(),

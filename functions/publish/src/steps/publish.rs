@@ -55,7 +55,8 @@ pub(super) async fn publish(step: Step) -> Result<(), TaskError> {
     if let Some(pause) = step.account.publishing_pause_at(step.now) {
         let closed = Closed {
             reason: pause.reason.clone(),
-            until: Some(pause.until),
+            // It may end earlier.
+            until: None,
         };
         return step.wait(closed).await;
     }
@@ -199,6 +200,7 @@ pub(super) fn sentence(post: &Post, publish_at: Timestamp, now: Timestamp) -> St
         .duration_since(publish_at.max(post.created_at))
         .as_mins();
     match late {
+        _ if post.is_at_once => "The post is live.".into(),
         ..1 => "The post is live.".into(),
         1 => "The post is live, a minute late.".into(),
         _ => format!("The post is live, {late} minutes late."),
