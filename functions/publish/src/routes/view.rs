@@ -153,7 +153,10 @@ pub(crate) fn example(state: State) -> Value {
         "id": "5f2b7c1e-0d3a-4c55-9a3e-4f6b1f0c9d21",
         "accountId": "a3972e6e-ff59-4209-923f-9658e29f68ec",
         "state": state,
-        "explanation": state.meaning(),
+        "explanation": match state {
+            State::Scheduled => PREPARED_NOW,
+            _ => state.meaning(),
+        },
         "stateReason": null,
         "waiting": null,
         "publishAt": if state == State::Draft { Value::Null } else { "2026-11-21T10:00:00Z".into() },
@@ -166,9 +169,12 @@ pub(crate) fn example(state: State) -> Value {
         "warnings": [],
         "createdBy": "ann",
         "createdAt": "2026-11-21T09:00:00Z",
-        "updatedAt": "2026-11-21T09:00:00Z",
+        "updatedAt": if state == State::Published { "2026-11-21T10:00:03Z" } else { "2026-11-21T09:00:00Z" },
     })
 }
+
+const PREPARED_NOW: &str =
+    "Planned: Instagram gets its media now, so that at its time one call is left.";
 
 fn explanation(post: &Post) -> String {
     let why = post.waiting.as_ref().or(post.state_reason.as_ref());
@@ -186,9 +192,7 @@ fn planned(post: &Post, at: Timestamp) -> String {
         (true, true) => "Taken in: Instagram gets its media now, and it is published as soon as they are processed: a \
                          picture within seconds, a video within minutes."
             .into(),
-        (true, false) => {
-            "Planned: Instagram gets its media now, so that at its time one call is left.".into()
-        }
+        (true, false) => PREPARED_NOW.into(),
         (false, _) => format!(
             "Planned: Instagram gets its media at {}, so that at its time one call is left.",
             at.strftime("%Y-%m-%d %H:%M UTC")
