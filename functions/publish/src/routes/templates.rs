@@ -16,6 +16,7 @@ use shared::table::templates::{MOST_TEMPLATES, Template};
 use utoipa::ToSchema;
 
 use super::own::id_of_path;
+use super::plan::refused_for;
 
 const LONGEST_NAME: usize = 100;
 /// A caption has 2,200 characters at most; placeholders are longer than what they stand for, or shorter.
@@ -294,17 +295,13 @@ fn too_many_templates() -> Problem {
 }
 
 fn value_missing(name: &str) -> Problem {
-    Problem::unprocessable(
-        "template_value_missing",
-        format!("`values` has no `{name}`, which the template needs."),
-    )
+    let sentence = format!("`values` has no `{name}`, which the template needs: add it.");
+    refused_for("template_value_missing", "values", sentence)
 }
 
 fn value_unknown(name: &str) -> Problem {
-    Problem::unprocessable(
-        "template_value_unknown",
-        format!("The template has no placeholder `{name}`."),
-    )
+    let sentence = format!("The template has no placeholder `{name}`: leave the value out.");
+    refused_for("template_value_unknown", "values", sentence)
 }
 
 /// The company's template with this id.

@@ -222,15 +222,11 @@ impl Step {
         let because = cause.map_or_else(String::new, |cause| {
             format!(" {}", outcome::without_promises(&cause.message))
         });
-        let from = match self.account.publishing_pause_at(self.now) {
-            Some(pause) => format!("from {}", pause.until.strftime("%Y-%m-%d %H:%M UTC on")),
-            None => "now".into(),
-        };
         self.fail(Failure {
             code: "overdue".into(),
             message: format!(
-                "The post could not be published within an hour of its time and was not published.{because} A retry \
-                 publishes it {from}."
+                "The post could not be published within an hour of its time and was not published.{because} Once \
+                 nothing keeps it any more, a retry publishes it."
             ),
             at: self.now,
         })

@@ -9,7 +9,7 @@ use shared::secret::AccessToken;
 
 use super::outcome::{Outcome, failure, outcome};
 use super::{Closed, Step, become_state, publish, settle};
-use crate::preflight::{self, QUOTA_USED_UP};
+use crate::preflight::{self, PAUSED_TOO_LONG, QUOTA_USED_UP};
 use crate::timing;
 
 /// A preflight that is younger is not repeated.
@@ -108,10 +108,11 @@ async fn check(step: &mut Step) -> Result<Option<Failure>, TaskError> {
         step.post.publish_at,
     )
     .await?;
-    // A full quota empties bit by bit: a post waits for it, where it meets it.
+    // A pause may end earlier, and a full quota empties bit by bit: a post waits for both, where it meets them.
+    let is_waited_for = |code: &str| [QUOTA_USED_UP, PAUSED_TOO_LONG].contains(&code);
     let blocking = found
         .iter()
-        .find(|finding| finding.is_blocking && finding.code != QUOTA_USED_UP);
+        .find(|finding| finding.is_blocking && !is_waited_for(&finding.code));
     let reason = blocking.map(|finding| Failure {
         code: finding.code.clone(),
         message: finding.sentence.clone(),

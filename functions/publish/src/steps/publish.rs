@@ -200,6 +200,7 @@ pub(super) fn sentence(post: &Post, publish_at: Timestamp, now: Timestamp) -> St
         .duration_since(publish_at.max(post.created_at))
         .as_mins();
     match late {
+        _ if post.is_at_once => "The post is live.".into(),
         ..1 => "The post is live.".into(),
         1 => "The post is live, a minute late.".into(),
         _ => format!("The post is live, {late} minutes late."),
