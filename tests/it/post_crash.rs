@@ -170,7 +170,11 @@ fn add_trouble(journey: &Journey, trouble: Trouble) {
         Trouble::Blocked => FaultKind::spam_block(),
         Trouble::PublishedAndRefused => FaultKind::spam_block().although_applied(),
     };
-    let fault = Fault::new(kind).at(PUBLISH).times(1);
+    let fault = Fault::new(kind).at(PUBLISH);
+    let fault = match trouble {
+        Trouble::Blocked => fault,
+        _ => fault.times(1),
+    };
     journey.world.instagram.add_fault(fault);
 }
 

@@ -473,6 +473,7 @@ async fn d_a_failed_post_is_planned_anew_or_taken_back_and_keeps_nothing_of_befo
     changed(&journey, &account, &post, json!({"draft": false})).await;
     journey.advance(MINUTE * 70).await;
     assert_eq!(shown(&journey, &account, &post).await["state"], "failed");
+    journey.advance(SignedDuration::from_hours(25)).await;
     let told = changed(&journey, &account, &post, json!({"draft": false})).await;
     assert_eq!(told["state"], "scheduled", "{told}");
     let again = record(&journey, &account, &post).await;
@@ -629,7 +630,8 @@ async fn d_a_step_that_somebody_overtakes_leaves_the_post_its_time() {
 #[tokio::test]
 async fn d_a_change_of_a_late_post_does_not_hide_how_late_it_is() {
     let (journey, account) = with_account().await;
-    fault(&journey, FaultKind::spam_block(), PUBLISH, Some(1));
+    let limit = FaultKind::RateLimit { minutes: 180 };
+    fault(&journey, limit, PUBLISH, Some(1));
     created(&journey, &account, &body(&journey, "image", "Rolls")).await;
     let post = planned(&journey, &account, "Bread", MINUTE * 10).await;
     let due = shown(&journey, &account, &post).await["publishAt"].clone();
@@ -639,6 +641,7 @@ async fn d_a_change_of_a_late_post_does_not_hide_how_late_it_is() {
     journey.advance(MINUTE * 31).await;
     let told = shown(&journey, &account, &post).await;
     assert_eq!(told["stateReason"]["code"], "overdue", "{told}");
+    journey.advance(SignedDuration::from_hours(6)).await;
     journey.finish().await;
 }
 

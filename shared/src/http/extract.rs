@@ -17,10 +17,13 @@ use crate::members;
 pub(crate) const REQUEST_BODY_LIMIT: usize = 65_536;
 
 /// Lambda takes 6 MB at once, with what stands around the body.
-pub(super) const LONGEST_BODY: usize = 6_000_000;
+const LONGEST_BODY: usize = 6_000_000;
+
+/// So many times longer than another body one with many things may be: 50 captions and comments of any letters fit.
+pub const OF_MANY: usize = 16;
 
 /// A JSON body. The type names every member it takes (`deny_unknown_fields`). It may be `TIMES` times as long as
-/// `REQUEST_BODY_LIMIT` says, and never longer than [`LONGEST_BODY`].
+/// `REQUEST_BODY_LIMIT` says, as far as Lambda takes that.
 pub struct JsonBody<T, const TIMES: usize = 1>(pub T);
 
 /// For `#[serde(default, deserialize_with = "given")]`: a member that is there is read as its type says, also where it is
@@ -47,7 +50,7 @@ impl<T: DeserializeOwned, const TIMES: usize> FromRequest<Arc<App>> for JsonBody
             return Err(content_type());
         }
         let limit = app.config.api.body_limit.saturating_mul(TIMES);
-        let bytes = body_bytes(request, limit.min(LONGEST_BODY)).await?;
+        let bytes = body_bytes(request, limit).await?;
         // serde would also take an array, member by member.
         let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         if start.is_some_and(|byte| *byte != b'{') {
@@ -103,8 +106,9 @@ pub(crate) fn invalid_query(what: &str) -> Problem {
 /// The whole body.
 ///
 /// # Errors
-/// 413 for more than `limit` bytes.
+/// 413 for more than `limit` bytes, or than Lambda takes.
 pub async fn body_bytes(request: Request, limit: usize) -> Result<bytes::Bytes, Problem> {
+    let limit = limit.min(LONGEST_BODY);
     axum::body::to_bytes(request.into_body(), limit)
         .await
         .map_err(|_| body_too_large(limit))

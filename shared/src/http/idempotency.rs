@@ -16,7 +16,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::caller::Caller;
-use super::extract::{LONGEST_BODY, REQUEST_BODY_LIMIT, body_bytes, body_too_large};
+use super::extract::{OF_MANY, REQUEST_BODY_LIMIT, body_bytes, body_too_large};
 use super::problem::Problem;
 use crate::app::App;
 use crate::digest::sha256_hex;
@@ -58,7 +58,8 @@ pub async fn honor_idempotency_key(
         .map(ToString::to_string)
         .unwrap_or_default();
     // How long it may be is the route's to say.
-    let body = body_bytes(Request::new(body), LONGEST_BODY).await?;
+    let limit = app.config.api.body_limit.saturating_mul(OF_MANY);
+    let body = body_bytes(Request::new(body), limit).await?;
     let fingerprint =
         sha256_hex(format!("{}\n{target}\n{}", caller.user, sha256_hex(&body)).as_bytes());
 

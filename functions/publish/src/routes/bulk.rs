@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
+use shared::http::extract::OF_MANY;
 use shared::http::{EditableAccount, JsonBody, NewIds, Problem, Unfinished};
 use shared::members::read;
 use shared::post::{Finding, State};
@@ -20,8 +21,6 @@ use crate::preflight::Looks;
 const MOST: usize = 50;
 /// How many of them are looked at side by side.
 const AT_ONCE: usize = 10;
-/// So much longer than another request it may be: 50 captions and comments of any letters fit.
-const TIMES_AS_LONG: usize = 16;
 
 /// The body.
 #[derive(Deserialize, ToSchema)]
@@ -86,7 +85,7 @@ pub(crate) async fn create_posts(
     FromState(app): FromState<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
     ids: NewIds,
-    JsonBody(body): JsonBody<NewPosts, TIMES_AS_LONG>,
+    JsonBody(body): JsonBody<NewPosts, OF_MANY>,
 ) -> Result<(Option<Extension<Unfinished>>, Json<Verdicts>), Problem> {
     match body.posts.len() {
         0 => return Err(no_posts()),
