@@ -1,6 +1,5 @@
 //! A pause of an account's publishing: who waits for its end, and who finds out whether it has come.
 
-use jiff::Timestamp;
 use shared::lambda::TaskError;
 use shared::sync::BY_SCHEDULE;
 use shared::verdict;
@@ -37,10 +36,11 @@ impl Step {
             };
         })
         .await?;
-        Ok((!is_first).then(|| Closed {
+        let closed = Closed {
             reason: pause.reason,
             until: Some(until),
-        }))
+        };
+        Ok((!is_first).then_some(closed))
     }
 
     /// Ends the pause that this step has found to be over.
@@ -48,7 +48,7 @@ impl Step {
         if self.account.publishing_paused.is_none() {
             return Ok(());
         }
-        let begun: Timestamp = self.now;
+        let begun = self.now;
         verdict::take_over(&self.app, &self.account, false, BY_SCHEDULE, |record| {
             record
                 .publishing_paused
