@@ -3,6 +3,7 @@
 mod content;
 #[cfg(test)]
 mod document;
+mod reading;
 pub mod schema;
 mod state;
 
@@ -12,8 +13,9 @@ use utoipa::ToSchema;
 
 pub use content::{
     Carousel, Content, Handle, Image, ImageItem, ImageStory, Item, Media, NameTag, PlacedTag, Reel,
-    STORY_WITH_CAPTION, Story, StoryTag, TrialReel, VideoItem, VideoStory,
+    Story, StoryTag, TrialReel, VideoItem, VideoStory,
 };
+pub use reading::STORY_WITH_CAPTION;
 pub use state::State;
 
 use crate::account::Failure;
