@@ -18,6 +18,7 @@ pub mod graph;
 pub mod http;
 pub mod lambda;
 pub mod login;
+pub mod members;
 pub mod metrics;
 pub mod openapi;
 pub mod outgoing;

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::graph::ContainerFields;
 
 /// What a post shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Content {
     /// One picture in the feed.
@@ -103,11 +103,8 @@ pub struct Carousel {
 }
 
 /// One item of a carousel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(
-    untagged,
-    expecting = "an item of a carousel has `imageUrl`, with `altText` and `userTags`, or `videoUrl`"
-)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Item {
     /// A picture.
     Image(ImageItem),
@@ -147,7 +144,7 @@ pub struct Reel {
     /// Where Instagram fetches the video.
     #[schema(example = "https://media.example.com/oven.mp4")]
     pub video_url: String,
-    /// A picture for its cover, which goes before `thumb_offset`.
+    /// A picture for its cover, which goes before `thumbOffset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "https://media.example.com/cover.jpg")]
     pub cover_url: Option<String>,
@@ -200,11 +197,8 @@ pub struct Reel {
 }
 
 /// A picture or a video that is shown for a day.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a story has either `imageUrl` or `videoUrl`, and `userTags`"
-)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Story {
     /// A picture.
     Image(ImageStory),
@@ -504,6 +498,7 @@ fn trial_params(trial: TrialReel) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::post::STORY_WITH_CAPTION;
     use serde_json::Value;
 
     fn content(value: Value) -> Content {
@@ -542,6 +537,70 @@ mod tests {
                 serde_json::from_value::<Content>(value.clone()).is_err(),
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn d_what_is_wrong_with_content_is_named_by_its_member_at_every_depth() {
+        let item = |item: Value| json!({"kind":"carousel","items":[{"imageUrl":"a"},item]});
+        for (value, expected) in [
+            (json!({"imageUrl":"a"}), "missing field `kind`"),
+            (
+                json!({"kind":"canary"}),
+                "`kind` must be one of `image`, `carousel`, `reel`, `story`",
+            ),
+            (
+                json!({"kind":"image","imageUrl":null}),
+                "`imageUrl` must be a text",
+            ),
+            (
+                json!({"kind":"image","imageUrl":"a","userTags":[{"username":"ann","x":"canary","y":1}]}),
+                "`userTags[0].x` must be a number",
+            ),
+            (
+                json!({"kind":"image","imageUrl":"a","userTags":[{"username":"ann","x":0.5}]}),
+                "missing field `userTags[0].y`",
+            ),
+            (
+                json!({"kind":"reel","videoUrl":"a","trialReel":"canary"}),
+                "`trialReel` must be `manual` or `performance`",
+            ),
+            (
+                json!({"kind":"reel","videoUrl":"a","collaborators":[7]}),
+                "`collaborators[0]` must be a text",
+            ),
+            (
+                json!({"kind":"story"}),
+                "missing field `imageUrl` or `videoUrl`",
+            ),
+            (
+                json!({"kind":"story","imageUrl":"a","videoUrl":"b"}),
+                "`imageUrl` and `videoUrl` exclude each other",
+            ),
+            (
+                json!({"kind":"story","imageUrl":"a","caption":"canary"}),
+                STORY_WITH_CAPTION,
+            ),
+            (
+                item(json!({"videoUrl":"a","altText":"canary"})),
+                "unknown field `items[1].altText`, expected `videoUrl`",
+            ),
+            (
+                item(json!({"imageUrl":"a","videoUrl":"b"})),
+                "`items[1].imageUrl` and `videoUrl` exclude each other",
+            ),
+            (
+                item(json!({})),
+                "missing field `items[1].imageUrl` or `videoUrl`",
+            ),
+            (
+                item(json!({"imageUrl":"a","userTags":[{"username":7,"x":0,"y":0}]})),
+                "`items[1].userTags[0].username` must be a text",
+            ),
+            (item(json!(7)), "`items[1]` must be an object"),
+        ] {
+            let fault = crate::members::read::<Content>(value).unwrap_err();
+            assert_eq!(fault, expected);
         }
     }
 
