@@ -131,7 +131,9 @@ async function send() {
 
 function change(body) {
   const empty = Object.fromEntries(MEMBERS.map((name) => [name, null]));
-  return call("PATCH", path(changing.id), { ...empty, ...JSON.parse(JSON.stringify(body)) });
+  // A post keeps its kind.
+  const { kind: _, ...members } = JSON.parse(JSON.stringify(body));
+  return call("PATCH", path(changing.id), { ...empty, ...members });
 }
 
 async function create(body) {
