@@ -666,3 +666,16 @@ async fn d_a_post_of_an_account_that_is_gone_is_not_due_for_ever() {
     }
     journey.finish().await;
 }
+
+#[tokio::test]
+async fn d_a_post_on_an_account_whose_token_has_run_out_is_refused_with_a_sentence() {
+    let (journey, account) = with_account().await;
+    journey
+        .world
+        .clock
+        .advance(SignedDuration::from_hours(61 * 24));
+    let body = body(&journey, "image", "Bread");
+    let target = format!("/instagram/accounts/{account}/posts");
+    let reply = ask(&journey, HttpCall::post(&target).json(&body)).await;
+    assert_eq!(reply.json()["code"], "post_refused", "{}", reply.text());
+}

@@ -1,7 +1,7 @@
 //! What is to be published, typed by kind: a combination that Instagram does not take cannot be built.
 //!
 //! Facts: Meta's page "IG User: media", whose parameters are allowed for some kinds only. Limits of length and number are
-//! the preflight's business, which has a sentence for each.
+//! the preflight's business, which has a sentence for each: the schemas name none, since a draft may exceed them.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -30,39 +30,31 @@ pub struct Image {
     /// Where Instagram fetches the picture.
     #[schema(example = "https://media.example.com/bread.jpg")]
     pub image_url: String,
-    /// What the picture shows, for people who do not see it.
+    /// What the picture shows, for people who do not see it: 1,000 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 1000, example = "A loaf of bread")]
+    #[schema(nullable = false, example = "A loaf of bread")]
     pub alt_text: Option<String>,
     /// Accounts on the picture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_tags: Vec<PlacedTag>,
-    /// The text below it.
+    /// The text below it: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
+    #[schema(nullable = false, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
-    /// Id of the Facebook page of a place.
+    /// Id of the Facebook page of a place: digits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        pattern = "^[0-9]{1,40}$",
-        example = "106077252765112"
-    )]
+    #[schema(nullable = false, example = "106077252765112")]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
-    /// A comment that the account writes below the post once it is live.
+    /// A comment that the account writes below the post once it is live: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        max_length = 2200,
-        example = "The recipe is on our page."
-    )]
+    #[schema(nullable = false, example = "The recipe is on our page.")]
     pub first_comment: Option<String>,
 }
 
@@ -71,34 +63,25 @@ pub struct Image {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Carousel {
     /// In the order in which they are shown. All are cropped to the proportions of the first one.
-    #[schema(min_items = 2, max_items = 10)]
     pub items: Vec<Item>,
-    /// The text below it.
+    /// The text below it: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
+    #[schema(nullable = false, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
-    /// Id of the Facebook page of a place.
+    /// Id of the Facebook page of a place: digits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        pattern = "^[0-9]{1,40}$",
-        example = "106077252765112"
-    )]
+    #[schema(nullable = false, example = "106077252765112")]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
-    /// A comment that the account writes below the post once it is live.
+    /// A comment that the account writes below the post once it is live: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        max_length = 2200,
-        example = "The recipe is on our page."
-    )]
+    #[schema(nullable = false, example = "The recipe is on our page.")]
     pub first_comment: Option<String>,
 }
 
@@ -119,9 +102,9 @@ pub struct ImageItem {
     /// Where Instagram fetches the picture.
     #[schema(example = "https://media.example.com/bread.jpg")]
     pub image_url: String,
-    /// What the picture shows, for people who do not see it.
+    /// What the picture shows, for people who do not see it: 1,000 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 1000, example = "A loaf of bread")]
+    #[schema(nullable = false, example = "A loaf of bread")]
     pub alt_text: Option<String>,
     /// Accounts on the picture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -167,32 +150,24 @@ pub struct Reel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub trial_reel: Option<TrialReel>,
-    /// The text below it.
+    /// The text below it: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
+    #[schema(nullable = false, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
-    /// Id of the Facebook page of a place.
+    /// Id of the Facebook page of a place: digits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        pattern = "^[0-9]{1,40}$",
-        example = "106077252765112"
-    )]
+    #[schema(nullable = false, example = "106077252765112")]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
-    /// A comment that the account writes below the post once it is live.
+    /// A comment that the account writes below the post once it is live: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        max_length = 2200,
-        example = "The recipe is on our page."
-    )]
+    #[schema(nullable = false, example = "The recipe is on our page.")]
     pub first_comment: Option<String>,
 }
 
@@ -261,10 +236,10 @@ pub struct PlacedTag {
     /// The account's name.
     pub username: Handle,
     /// From the left edge, 0 to 1.
-    #[schema(minimum = 0, maximum = 1, example = 0.5)]
+    #[schema(example = 0.5)]
     pub x: f64,
     /// From the upper edge, 0 to 1.
-    #[schema(minimum = 0, maximum = 1, example = 0.8)]
+    #[schema(example = 0.8)]
     pub y: f64,
 }
 
@@ -284,11 +259,11 @@ pub struct StoryTag {
     pub username: Handle,
     /// From the left edge, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 0, maximum = 1, example = 0.5)]
+    #[schema(nullable = false, example = 0.5)]
     pub x: Option<f64>,
     /// From the upper edge, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 0, maximum = 1, example = 0.8)]
+    #[schema(nullable = false, example = 0.8)]
     pub y: Option<f64>,
 }
 

@@ -159,7 +159,7 @@ pub(super) async fn plan_post(
 pub(super) fn not_changeable() -> Problem {
     Problem::conflict(
         "post_not_changeable",
-        "The post is past being changed: its `state` says how it stands. It can be duplicated.",
+        "The post is past being changed: its `state` says how it stands. A duplicate of it can be changed.",
     )
 }
 
