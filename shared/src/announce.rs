@@ -1,11 +1,11 @@
 //! Announcements: what a product is told on an EventBridge bus, so that it reacts without polling.
 //!
 //! An announcement is written in the same transaction as the change that it tells of, so that none is lost and none tells
-//! of what did not happen. It is put on the bus at the end of the request or task, and removed then; one whose sender died
+//! of what did not happen. It is put on the bus at the end of the request or batch of tasks, and removed then; one whose sender died
 //! or was refused is sent by whoever announces next, or by the hourly audit. So each arrives at least once, and may arrive
 //! twice, with the same `id`. Whatever goes wrong here never fails the change itself. `docs/events.md` has the schema.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_eventbridge::Client;
@@ -18,6 +18,7 @@ use crate::account::Account;
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::post::Post;
+use crate::table::announcements::PAGE;
 use crate::table::events::EventRecord;
 use crate::table::timeline::TimelineEntry;
 use crate::telemetry;
@@ -29,8 +30,8 @@ pub const SOURCE: &str = "instagram";
 const VERSION: u32 = 1;
 /// What one call of `PutEvents` takes.
 const BATCH: usize = 10;
-/// How long a request or task may be held up by it.
-const WITHIN: Duration = Duration::from_secs(4);
+/// How long a request or batch may be held up by it.
+pub const WITHIN: Duration = Duration::from_secs(4);
 
 /// Which entries of an account's timeline are announced, and under which name.
 pub const OF_ACCOUNTS: &[(&str, &str)] = &[
@@ -275,14 +276,15 @@ impl Bus {
     }
 }
 
-/// Sends what the running request or task has announced. Never fails: what cannot be sent now waits.
-pub async fn send_noted(app: &App) {
+/// Sends what the running request or batch of tasks has announced, within that time. Never fails: what cannot be sent now
+/// waits.
+pub async fn send_noted(app: &App, within: Duration) {
     let partitions = app.table.take_noted_announcements();
     if partitions.is_empty() {
         return;
     }
-    // Boxed: it is part of every request's and task's future, and seldom runs.
-    let sent = Box::pin(tokio::time::timeout(WITHIN, send(app, partitions)));
+    // Boxed: it is part of every request's and batch's future, and seldom runs.
+    let sent = Box::pin(tokio::time::timeout(within, send(app, partitions)));
     let cause = match sent.await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
@@ -303,27 +305,35 @@ pub async fn send_waiting(app: &App) -> Result<(), AwsError> {
     send(app, crate::table::keys::ID_DIGITS.chars().collect()).await
 }
 
-async fn send(app: &App, partitions: BTreeSet<char>) -> Result<(), AwsError> {
-    for partition in partitions {
-        loop {
-            let waiting = app.table.waiting_announcements(partition).await?;
-            if waiting.is_empty() {
-                break;
+/// A page of each partition, all of them together, until none has more.
+async fn send(app: &App, mut partitions: BTreeSet<char>) -> Result<(), AwsError> {
+    while !partitions.is_empty() {
+        let mut waiting = Vec::new();
+        for partition in partitions.clone() {
+            let page = app.table.waiting_announcements(partition).await?;
+            if page.len() < PAGE {
+                partitions.remove(&partition);
             }
-            send_page(app, &waiting).await?;
+            waiting.extend(page);
         }
+        send_page(app, &waiting).await?;
     }
     Ok(())
 }
 
 async fn send_page(app: &App, waiting: &[Announcement]) -> Result<(), AwsError> {
     let (mut sent, mut events) = (Vec::new(), Vec::new());
+    let mut owners: BTreeMap<&str, Option<Owner>> = BTreeMap::new();
     for announcement in waiting {
+        let account = announcement.account.as_str();
         let owner = match &announcement.owner {
             Some(owner) => Some(owner.clone()),
             None => {
-                let account = app.table.account(&announcement.account).await?;
-                account.as_ref().map(Owner::of)
+                if !owners.contains_key(account) {
+                    let record = app.table.account(account).await?;
+                    owners.insert(account, record.as_ref().map(Owner::of));
+                }
+                owners.get(account).cloned().flatten()
             }
         };
         let Some(owner) = owner else {

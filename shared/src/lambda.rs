@@ -162,7 +162,8 @@ impl Function {
         Ok(serde_json::value::to_raw_value(&response)?)
     }
 
-    /// One message after the other: each on its own, so that a bad one takes no other with it.
+    /// One message after the other: each on its own, so that a bad one takes no other with it. What all of them announced is
+    /// sent at the end, in as few calls as can be.
     async fn handle_batch(
         &self,
         batch: Batch,
@@ -177,6 +178,9 @@ impl Function {
                 });
             }
         }
+        let time_left = time_left(context, &self.app.clock) - SPARED_MS / 2;
+        let within = Duration::from_millis(u64::try_from(time_left).unwrap_or(0));
+        announce::send_noted(&self.app, within.min(announce::WITHIN)).await;
         BatchAnswer {
             batch_item_failures: failed,
         }
@@ -198,10 +202,7 @@ impl Function {
         });
         telemetry::in_scope(scope.clone(), async {
             let start = self.app.clock.now();
-            let time_left = match i64::try_from(context.deadline).unwrap_or(i64::MAX) {
-                duration if duration <= LONGEST_TIMEOUT_MS => duration,
-                moment => moment.saturating_sub(start.as_millisecond()),
-            };
+            let time_left = time_left(context, &self.app.clock);
             let (outcome, cause) = match &message {
                 // Left to the queue's redrive: it reaches the dead letters by itself.
                 None => ("unreadable", String::new()),
@@ -209,11 +210,7 @@ impl Function {
                 Some(message) => {
                     let task = handler(self.app.clone(), message.task.clone());
                     let most = u64::try_from(time_left - SPARED_MS).unwrap_or(0);
-                    let task = async {
-                        let outcome = AssertUnwindSafe(task).catch_unwind().await;
-                        announce::send_noted(&self.app).await;
-                        outcome
-                    };
+                    let task = AssertUnwindSafe(task).catch_unwind();
                     match tokio::time::timeout(Duration::from_millis(most), task).await {
                         Ok(Ok(Ok(()))) => ("done", String::new()),
                         Ok(Ok(Err(error))) => ("failed", error.0),
@@ -256,6 +253,14 @@ impl Function {
             outcome == "done"
         })
         .await
+    }
+}
+
+/// How long Lambda lets the running call go on, milliseconds.
+fn time_left(context: &Context, clock: &Clock) -> i64 {
+    match i64::try_from(context.deadline).unwrap_or(i64::MAX) {
+        duration if duration <= LONGEST_TIMEOUT_MS => duration,
+        moment => moment.saturating_sub(clock.now().as_millisecond()),
     }
 }
 

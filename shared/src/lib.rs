@@ -20,6 +20,7 @@ pub mod http;
 pub mod lambda;
 pub mod login;
 pub mod media;
+pub mod members;
 pub mod metrics;
 pub mod openapi;
 pub mod outgoing;

@@ -20,6 +20,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::app::App;
 use crate::graph::{Endpoint, ErrorKind, GraphError};
+use crate::http::extract::REQUEST_BODY_LIMIT;
 use crate::http::{JsonBody, Problem, QueryString};
 
 #[doc(hidden)]
@@ -216,7 +217,7 @@ impl<T: IntoParams> Describe for QueryString<T> {
     }
 }
 
-impl<T: ToSchema> Describe for JsonBody<T> {
+impl<T: ToSchema, const TIMES: usize> Describe for JsonBody<T, TIMES> {
     fn describe(described: &mut Described) {
         let schema = <T as PartialSchema>::schema();
         described.schemas.push((T::name().into_owned(), schema));
@@ -225,6 +226,10 @@ impl<T: ToSchema> Describe for JsonBody<T> {
         let content = ContentBuilder::new().schema(Some(reference)).build();
         let body = RequestBodyBuilder::new()
             .content("application/json", content)
+            .description(Some(format!(
+                "{} bytes at most where `REQUEST_BODY_LIMIT` is as delivered.",
+                REQUEST_BODY_LIMIT * TIMES
+            )))
             .required(Some(Required::True));
         described.operation.request_body = Some(RefOr::T(body.build()));
         described.refuse(crate::http::extract::body_refusals());

@@ -81,16 +81,11 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
         error.endpoint,
         Endpoint::CreateContainer | Endpoint::PublishContainer
     );
-    if is_publishing && effect.needs_a_person() {
-        // Every other post would be refused as well.
-        pause_publishing(account, error, now);
+    if is_publishing {
+        pause_publishing(account, error.kind, now, now);
     }
     let status = match effect {
-        AccountEffect::None => return,
-        AccountEffect::PublishingPaused => {
-            pause_publishing(account, error, now);
-            return;
-        }
+        AccountEffect::None | AccountEffect::PublishingPaused => return,
         AccountEffect::RateLimited => {
             let wait = error.retry_after.unwrap_or(USUAL_BLOCK);
             let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST_BLOCK);
@@ -120,17 +115,27 @@ pub fn note_failure(account: &mut Account, error: &GraphError, weight: Weight, n
     }
 }
 
-fn pause_publishing(account: &mut Account, error: &GraphError, now: Timestamp) {
-    account.publishing_paused = Some(PublishingPause {
-        until: now + publishing_pause(error),
-        reason: failure(error, now),
-    });
+/// Pauses an account's publishing after a refusal at `at`, where every other post would be refused as well. A pause that
+/// is longer stays.
+pub fn pause_publishing(account: &mut Account, kind: ErrorKind, at: Timestamp, now: Timestamp) {
+    let effect = kind.row().effect;
+    let until = at + publishing_pause(kind);
+    let is_longer = account
+        .publishing_pause_at(now)
+        .is_none_or(|pause| pause.until < until);
+    let is_for_all = effect == AccountEffect::PublishingPaused || effect.needs_a_person();
+    if is_for_all && until > now && is_longer {
+        account.publishing_paused = Some(PublishingPause {
+            until,
+            reason: failure_of(kind, at),
+        });
+    }
 }
 
 /// How long nothing is published after this refusal. A full quota empties bit by bit, and nobody tells when a person has
 /// acted: so it is tried again soon.
-fn publishing_pause(error: &GraphError) -> SignedDuration {
-    match error.row().retry {
+fn publishing_pause(kind: ErrorKind) -> SignedDuration {
+    match kind.row().retry {
         Retry::AfterHours(hours) => SignedDuration::from_hours(hours.into()),
         _ => SignedDuration::from_mins(30),
     }

@@ -46,6 +46,19 @@ await step("with an account there is a composer", async () => {
   await page.waitForSelector("#no-posts:not([hidden])");
 });
 
+await step("the API's description shows the members of every kind of post", async () => {
+  const docs = await context.newPage();
+  await docs.goto(`${PAGE}/docs#type-NewPost`);
+  const type = docs.locator("#type-NewPost[open]");
+  await type.waitFor();
+  const names = await type.locator("dt > code").allTextContents();
+  for (const name of ["imageUrl", "items", "videoUrl", "trialReel", "publishAt", "draft", "templateId"]) {
+    assert.ok(names.includes(name), `${name} is not among ${names}`);
+  }
+  assert.match(await type.textContent(), /publishAt now or string, date-time/);
+  await docs.close();
+});
+
 await step("the caption is counted as the preflight counts it", async () => {
   // As in the tests of functions/publish/src/preflight/text.rs.
   const cases = [

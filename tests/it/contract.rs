@@ -225,7 +225,6 @@ const WITH_A_STORY: &[&str] = &[
     "service_unavailable",
     "token_unavailable",
     "wrong_account",
-    "caption_not_supported",
     "invalid_event_kind",
     "invalid_name",
     "invalid_placeholder",
@@ -233,6 +232,7 @@ const WITH_A_STORY: &[&str] = &[
     "invalid_span",
     "invalid_text",
     "invalid_time",
+    "no_posts",
     "not_supported_by_platform",
     "post_being_looked_for",
     "post_not_changeable",
@@ -328,7 +328,7 @@ impl Probe {
                 self.send(operation, call, admin).await;
                 let call = to(&self.own, "")
                     .header(name, "large")
-                    .body(vec![b' '; 70_000]);
+                    .body(vec![b' '; 1_100_000]);
                 self.send(operation, call, admin).await;
             }
         }
@@ -360,7 +360,8 @@ async fn probed() -> BTreeSet<Refused> {
     let journey = Journey::start().await;
     let own = journey.connected(ANN, "corner.bakery").await;
     let others = journey.connected(BOB, "city.museum").await;
-    let draft = json!({"kind": "story", "imageUrl": "https://media.example/a.jpg", "draft": true});
+    let image = posts::sample(&journey, "tall-story.jpg");
+    let draft = json!({"kind": "story", "imageUrl": image, "draft": true});
     let post = posts::created(&journey, &own, &draft).await;
     let template = json!({"name": "New", "text": "New: {{what}}"});
     let call = HttpCall::post("/templates").json(&template);

@@ -20,6 +20,7 @@ mod openapi;
 mod policy;
 mod post_crash;
 mod post_edges;
+mod post_requests;
 mod posts;
 mod posts_true;
 mod queue;

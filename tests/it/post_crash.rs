@@ -1,10 +1,14 @@
 //! The process ends anywhere on a post's way: at every wait of every step, and of the request that takes it in.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use aws_sim::{Fault as AwsFault, FaultKind as AwsFaultKind};
 use futures_util::future::join;
 use instagram_sim::{Fault, FaultKind};
 use jiff::SignedDuration;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use shared::lambda::{Context, Function};
 use shared::post::{Post, State};
 use world::gateway::{HttpCall, api_gateway_event};
@@ -13,7 +17,7 @@ use world::sqs_event::{done, sqs_event};
 
 use crate::crash::{ended_after, held_after};
 use crate::journey::{ANN, Journey};
-use crate::posts::{KINDS, WHO, body, created, with_account};
+use crate::posts::{WHO, body, created, with_account};
 
 const PUBLISH: &str = "POST /{ig_id}/media_publish";
 /// Everything that a post meets has come to its end by then: a look for it lasts a day.
@@ -29,10 +33,14 @@ pub(crate) enum Trouble {
     CallLost,
     /// Instagram publishes, and says that it did not.
     PublishedAndRefused,
+    /// Instagram says that the account is blocked, and it is.
+    Blocked,
     /// Every message comes twice.
     Twice,
     /// Every message is taken by two sandboxes at the same moment.
     TwiceAtOnce,
+    /// The process does not end: it sleeps, and its answers reach it when all is over.
+    Asleep,
 }
 
 /// Where the process ends: at which delivery, and at which of its waits.
@@ -42,16 +50,30 @@ pub(crate) struct End {
     pub(crate) waits: usize,
 }
 
-fn sandbox(journey: &Journey) -> Function {
-    Function::new(journey.world.cold("publish")).with_tasks(publish::handle)
+type Sandbox = Pin<Box<dyn Future<Output = Box<RawValue>>>>;
+
+/// A process that takes an event.
+fn sandbox(journey: &Journey, event: &str, trouble: Trouble) -> Sandbox {
+    let function = Function::new(journey.world.cold("publish")).with_tasks(publish::handle);
+    let limit = match trouble {
+        Trouble::Asleep => LONGEST * 2,
+        _ => SignedDuration::from_secs(30),
+    };
+    let deadline = journey.world.now() + limit;
+    let mut context = Context::default();
+    context.deadline = u64::try_from(deadline.as_millisecond()).expect("after 1970");
+    let event = event.to_owned();
+    Box::pin(async move { function.invoke(&event, context).await.expect("an answer") })
 }
 
-/// Hands over what waits in the posts' queue, one message at a time, and ends the process where `end` says. Returns how
-/// many deliveries there were, and whether the one that was to end early came to its end before.
+/// Hands over what waits in the posts' queue, one message at a time.
 #[derive(Default)]
 pub(crate) struct Deliveries {
+    /// How many there were.
     pub(crate) count: usize,
+    /// The process that was to end early came to its end before.
     pub(crate) outlived: bool,
+    asleep: Option<Sandbox>,
 }
 
 impl Deliveries {
@@ -70,26 +92,25 @@ impl Deliveries {
                 return;
             }
             let event = sqs_event(messages, &resources.post_queue_arn);
-            let deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000);
-            let mut context = Context::default();
-            context.deadline = deadline.expect("after 1970");
-            let (one, other) = (sandbox(journey), sandbox(journey));
-            let first = one.invoke(&event, context.clone());
+            let mut first = sandbox(journey, &event, trouble);
             let answer = match end {
                 Some(end) if end.delivery == self.count => {
-                    let answer = ended_after(end.waits, first).await;
+                    let answer = held_after(end.waits, &mut first).await;
                     self.outlived |= answer.is_some();
+                    self.asleep = Some(first).filter(|_| trouble == Trouble::Asleep);
                     answer
                 }
                 _ if trouble == Trouble::TwiceAtOnce => {
-                    let (answer, _) = join(first, other.invoke(&event, context)).await;
-                    Some(answer)
+                    let other = sandbox(journey, &event, trouble);
+                    Some(join(first, other).await.0)
                 }
                 _ => Some(first.await),
             };
             self.count += 1;
-            let Some(answer) = answer else { continue };
-            for message in done(messages, answer.expect("an answer").get()) {
+            let Some(answer) = answer else {
+                continue;
+            };
+            for message in done(messages, answer.get()) {
                 client
                     .delete_message()
                     .queue_url(&resources.post_queue_url)
@@ -119,7 +140,11 @@ impl Deliveries {
             let record = record.expect("a post");
             let is_idle = journey.world.aws.messages(POST_QUEUE).is_empty();
             if record.wake_at.is_none() && is_idle {
-                return record;
+                let Some(sleeper) = self.asleep.take().filter(|_| !self.outlived) else {
+                    return record;
+                };
+                sleeper.await;
+                continue;
             }
             let now = journey.world.now();
             assert!(now.duration_since(begun) < LONGEST, "stuck: {record:?}");
@@ -135,21 +160,43 @@ impl Deliveries {
 
 fn add_trouble(journey: &Journey, trouble: Trouble) {
     let kind = match trouble {
-        Trouble::None | Trouble::TwiceAtOnce => return,
+        Trouble::None | Trouble::TwiceAtOnce | Trouble::Asleep => return,
         Trouble::Twice => {
             let fault = AwsFault::on("sqs", "ReceiveMessage", AwsFaultKind::DuplicateDelivery);
             return journey.world.aws.add_fault(fault);
         }
         Trouble::AnswerLost => FaultKind::ApplyThenDrop,
         Trouble::CallLost => FaultKind::Reset,
+        Trouble::Blocked => FaultKind::spam_block(),
         Trouble::PublishedAndRefused => FaultKind::spam_block().although_applied(),
     };
-    let fault = Fault::new(kind).at(PUBLISH).times(1);
+    let fault = Fault::new(kind).at(PUBLISH);
+    let fault = match trouble {
+        Trouble::Blocked => fault,
+        _ => fault.times(1),
+    };
     journey.world.instagram.add_fault(fault);
 }
 
+/// The account is paused, as everybody must know by now; the block ends.
+async fn unblock(journey: &Journey) {
+    let record = journey.records(ANN.company).await.remove(0);
+    let pause = record.publishing_paused.expect("a pause");
+    assert_eq!(pause.reason.code, "spam_suspected");
+    let left = pause.until.duration_since(journey.world.now());
+    assert!(left > SignedDuration::from_hours(22), "{pause:?}");
+    let app = journey.world.app("test");
+    app.table
+        .update_account(&record.id, journey.world.now(), |record| {
+            record.publishing_paused = None;
+            true
+        })
+        .await
+        .expect("the table answers");
+}
+
 /// At every wait of every delivery the process ends: each time exactly one media stands at Instagram, and the post knows
-/// which.
+/// which; none where Instagram refuses it.
 async fn ended_everywhere(kind: &str, trouble: Trouble) {
     let (journey, account) = with_account().await;
     let (mut points, mut delivery, mut media) = (0, 0, 0);
@@ -160,23 +207,26 @@ async fn ended_everywhere(kind: &str, trouble: Trouble) {
             let caption = format!("Bread {points}");
             let post = created(&journey, &account, &body(&journey, kind, &caption)).await;
             add_trouble(&journey, trouble);
-            deliveries = Deliveries {
-                count: 0,
-                outlived: false,
-            };
+            deliveries = Deliveries::default();
             let end = End { delivery, waits };
             let record = deliveries
                 .until_rest(&journey, &account, &post, Some(end), trouble)
                 .await;
             journey.world.instagram.clear_faults();
             journey.world.aws.clear_faults();
-            media += 1;
             let live = journey.world.instagram.published_by(WHO);
-            assert_eq!(live.len(), media, "{kind} {trouble:?} {end:?}: {record:?}");
-            assert_eq!(record.state, State::Published, "{kind} {trouble:?} {end:?}");
-            let newest = live.last().expect("a media");
-            assert_eq!(record.media_id.as_ref(), Some(&newest.id), "{end:?}");
-            assert!(record.permalink.is_some(), "{end:?}");
+            if trouble == Trouble::Blocked {
+                assert_eq!(live.len(), 0, "{kind} {end:?}: {record:?}");
+                assert_eq!(record.state, State::Failed, "{kind} {end:?}");
+                unblock(&journey).await;
+            } else {
+                media += 1;
+                assert_eq!(live.len(), media, "{kind} {trouble:?} {end:?}: {record:?}");
+                assert_eq!(record.state, State::Published, "{kind} {trouble:?} {end:?}");
+                let newest = live.last().expect("a media");
+                assert_eq!(record.media_id.as_ref(), Some(&newest.id), "{end:?}");
+                assert!(record.permalink.is_some(), "{end:?}");
+            }
             points += 1;
             // A story is told from others by nothing but its time.
             journey.world.clock.advance(SignedDuration::from_mins(10));
@@ -194,145 +244,60 @@ async fn ended_everywhere(kind: &str, trouble: Trouble) {
     journey.finish().await;
 }
 
-#[tokio::test]
-async fn d_wherever_a_step_of_a_picture_ends_it_is_published_once() {
-    ended_everywhere("image", Trouble::None).await;
-}
+/// A module of tests for each kind.
+macro_rules! wherever_a_step_ends {
+    ($($of_kind:ident: $kind:literal,)*) => {$(
+        mod $of_kind {
+            use super::{Trouble, ended_everywhere};
 
-#[tokio::test]
-async fn d_wherever_a_step_of_a_carousel_ends_it_is_published_once() {
-    ended_everywhere("carousel", Trouble::None).await;
-}
+            #[tokio::test]
+            async fn d03_wherever_a_step_ends_it_is_published_once() {
+                ended_everywhere($kind, Trouble::None).await;
+            }
 
-#[tokio::test]
-async fn d_wherever_a_step_of_a_reel_ends_it_is_published_once() {
-    ended_everywhere("reel", Trouble::None).await;
-}
+            #[tokio::test]
+            async fn d03_wherever_a_step_sleeps_it_is_published_once() {
+                ended_everywhere($kind, Trouble::Asleep).await;
+            }
 
-#[tokio::test]
-async fn d_wherever_a_step_of_a_story_ends_it_is_published_once() {
-    ended_everywhere("story", Trouble::None).await;
-}
+            #[tokio::test]
+            async fn d01_wherever_a_step_ends_after_a_lost_answer_it_is_published_once() {
+                ended_everywhere($kind, Trouble::AnswerLost).await;
+            }
 
-#[tokio::test]
-async fn d_wherever_a_step_ends_after_a_lost_answer_it_is_published_once() {
-    ended_everywhere("image", Trouble::AnswerLost).await;
-}
+            #[tokio::test]
+            async fn d02_wherever_a_step_ends_after_a_lost_call_it_is_published_once() {
+                ended_everywhere($kind, Trouble::CallLost).await;
+            }
 
-#[tokio::test]
-async fn d_wherever_a_step_ends_after_a_lost_call_it_is_published_once() {
-    ended_everywhere("image", Trouble::CallLost).await;
-}
+            #[tokio::test]
+            async fn d13_wherever_a_step_ends_after_a_refusal_that_was_none_it_is_published_once() {
+                ended_everywhere($kind, Trouble::PublishedAndRefused).await;
+            }
 
-#[tokio::test]
-async fn d_wherever_a_step_ends_after_a_refusal_that_was_none_it_is_published_once() {
-    ended_everywhere("image", Trouble::PublishedAndRefused).await;
-}
+            #[tokio::test]
+            async fn d13_wherever_a_step_ends_after_a_block_the_account_is_paused() {
+                ended_everywhere($kind, Trouble::Blocked).await;
+            }
 
-#[tokio::test]
-async fn d_wherever_a_step_ends_among_repeated_messages_it_is_published_once() {
-    ended_everywhere("image", Trouble::Twice).await;
-}
+            #[tokio::test]
+            async fn d14_wherever_a_step_ends_among_repeated_messages_it_is_published_once() {
+                ended_everywhere($kind, Trouble::Twice).await;
+            }
 
-#[tokio::test]
-async fn d_wherever_a_step_ends_among_sandboxes_at_once_it_is_published_once() {
-    ended_everywhere("image", Trouble::TwiceAtOnce).await;
-}
-
-#[tokio::test]
-async fn d_every_kind_with_every_trouble_is_published_once() {
-    let (journey, account) = with_account().await;
-    let mut media = 0;
-    for kind in KINDS {
-        for trouble in [
-            Trouble::AnswerLost,
-            Trouble::CallLost,
-            Trouble::PublishedAndRefused,
-            Trouble::Twice,
-            Trouble::TwiceAtOnce,
-        ] {
-            let post = created(&journey, &account, &body(&journey, kind, "Bread")).await;
-            add_trouble(&journey, trouble);
-            let mut deliveries = Deliveries {
-                count: 0,
-                outlived: false,
-            };
-            let record = deliveries
-                .until_rest(&journey, &account, &post, None, trouble)
-                .await;
-            journey.world.instagram.clear_faults();
-            journey.world.aws.clear_faults();
-            media += 1;
-            let live = journey.world.instagram.published_by(WHO);
-            assert_eq!(live.len(), media, "{kind} {trouble:?}: {record:?}");
-            assert_eq!(record.state, State::Published, "{kind} {trouble:?}");
-            assert_eq!(record.media_id, live.last().map(|media| media.id.clone()));
-            journey.world.clock.advance(SignedDuration::from_mins(10));
+            #[tokio::test]
+            async fn d14_wherever_a_step_ends_among_sandboxes_at_once_it_is_published_once() {
+                ended_everywhere($kind, Trouble::TwiceAtOnce).await;
+            }
         }
-    }
-    journey.finish().await;
+    )*};
 }
 
-/// A process that slept through its own call, while others found out what became of it, changes nothing any more.
-#[tokio::test]
-async fn d_a_sandbox_that_sleeps_anywhere_for_an_hour_publishes_nothing_twice() {
-    let (journey, account) = with_account().await;
-    let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
-    let (mut waits, mut media) = (0, 0);
-    loop {
-        let caption = format!("Bread {waits}");
-        let post = created(&journey, &account, &body(&journey, "image", &caption)).await;
-        // The second delivery is the one that publishes.
-        let mut slept = false;
-        let mut deliveries = Deliveries {
-            count: 0,
-            outlived: false,
-        };
-        journey.world.clock.advance(SignedDuration::from_secs(1));
-        let end = End {
-            delivery: usize::MAX,
-            waits: 0,
-        };
-        deliveries
-            .hand_over(&journey, Some(end), Trouble::None)
-            .await;
-        journey.world.clock.advance(SignedDuration::from_secs(2));
-        let received = client
-            .receive_message()
-            .queue_url(&resources.post_queue_url)
-            .max_number_of_messages(1)
-            .send()
-            .await
-            .expect("the queue answers");
-        let event = sqs_event(received.messages(), &resources.post_queue_arn);
-        let mut context = Context::default();
-        let deadline = journey.world.clock.milliseconds() + 7_200_000;
-        context.deadline = u64::try_from(deadline).expect("after 1970");
-        let sleeper = sandbox(&journey);
-        let mut task = Box::pin(sleeper.invoke(&event, context));
-        if held_after(waits, &mut task).await.is_none() {
-            slept = true;
-            journey.advance(SignedDuration::from_mins(61)).await;
-            task.await.expect("an answer").get();
-        }
-        let record = deliveries
-            .until_rest(&journey, &account, &post, None, Trouble::None)
-            .await;
-        let live = journey.world.instagram.published_by(WHO);
-        media += usize::from(record.state == State::Published);
-        assert_eq!(live.len(), media, "{waits}: {record:?}");
-        assert!(
-            matches!(record.state, State::Published | State::Failed),
-            "{waits}: {record:?}"
-        );
-        if !slept {
-            break;
-        }
-        waits += 1;
-        journey.world.clock.advance(SignedDuration::from_mins(10));
-    }
-    assert!(waits > 6, "{waits}");
-    journey.finish().await;
+wherever_a_step_ends! {
+    image: "image",
+    carousel: "carousel",
+    reel: "reel",
+    story: "story",
 }
 
 /// A request that dies leaves no post, or one that is published once.

@@ -119,6 +119,63 @@ async fn d04_a_post_that_was_taken_in_and_answered_with_an_error_is_the_one_that
     journey.finish().await;
 }
 
+/// The same for one post of a bulk: its verdict is no answer that is kept.
+#[tokio::test]
+async fn d04_a_bulk_with_a_post_that_was_taken_in_and_answered_with_an_error_is_made_again() {
+    let (journey, account) = with_account().await;
+    let posts = ["Bread", "Rolls"].map(|caption| body(&journey, "image", caption));
+    let call = HttpCall::post(&format!("/instagram/accounts/{account}/posts/bulk"))
+        .header("idempotency-key", "order-1")
+        .json(&json!({ "posts": posts }));
+    let lost = AwsFaultKind::AppliedThenLost;
+    let fault = AwsFault::on("dynamodb", "TransactWriteItems", lost);
+    journey.world.aws.add_fault(fault);
+    let first = ask(&journey, call.clone()).await;
+    journey.world.aws.clear_faults();
+    assert_eq!(
+        first.json()["results"][0]["status"],
+        503,
+        "{}",
+        first.text()
+    );
+    let again = ask(&journey, call.clone()).await;
+    for result in again.json()["results"].as_array().expect("verdicts") {
+        assert_eq!(result["status"], 201, "{}", again.text());
+    }
+    let replayed = ask(&journey, call).await;
+    assert_eq!(replayed.header("idempotency-replayed"), Some("true"));
+    journey.advance(MINUTE * 5).await;
+    assert_eq!(listed(&journey, &account).await.len(), 2);
+    assert_eq!(journey.world.instagram.published_by(WHO).len(), 2);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn d04_a_template_that_was_made_and_answered_with_an_error_is_the_one_that_a_repetition_answers()
+ {
+    let (journey, _) = with_account().await;
+    let call = HttpCall::post("/templates")
+        .header("idempotency-key", "order-1")
+        .json(&json!({"name": "Bread", "text": "{{kind}} bread"}));
+    let lost = AwsFaultKind::AppliedThenLost;
+    // The first write takes the key.
+    let fault = AwsFault::on("dynamodb", "PutItem", lost).skip(1);
+    journey.world.aws.add_fault(fault);
+    let failed = ask(&journey, call.clone()).await;
+    journey.world.aws.clear_faults();
+    assert!(failed.status >= 500, "{}", failed.text());
+    journey.advance(MINUTE * 5).await;
+    let again = ask(&journey, call).await;
+    assert_eq!(again.status, 201, "{}", again.text());
+    let all = ask(&journey, HttpCall::get("/templates")).await.json();
+    assert_eq!(
+        all["templates"].as_array().expect("a list").len(),
+        1,
+        "{all}"
+    );
+    journey.finish().await;
+}
+
 #[tokio::test]
 async fn d13_a_restricted_account_fails_its_post_once_and_pauses_the_others() {
     let (journey, account) = with_account().await;

@@ -129,12 +129,15 @@ async fn d_one_status_that_cannot_be_read_does_not_fail_a_post_that_processes_fo
 
 /// Somebody publishes a story in the app.
 async fn by_hand(journey: &Journey, account: &Account) {
+    let story = ContainerFields::default().with("media_type", "STORIES");
+    fields_by_hand(journey, account, story).await;
+}
+
+async fn fields_by_hand(journey: &Journey, account: &Account, fields: ContainerFields) {
     let app = journey.world.app("test");
     let token = app.vault.token(account).await.expect("a token");
     let graph = app.graph.for_login(account.login);
-    let fields = ContainerFields::default()
-        .with("media_type", "STORIES")
-        .with("image_url", sample(journey, "square.jpg"));
+    let fields = fields.with("image_url", sample(journey, "square.jpg"));
     let owner = &account.platform_account_id;
     let made = graph.create_container(&token, owner, &fields).await;
     let container = made.expect("a container").value;
@@ -163,6 +166,105 @@ async fn d_stories_of_the_owners_are_not_taken_for_one_that_was_lost() {
         assert_eq!(told["mediaId"], newest.expect("a media").id, "{number}");
         journey.finish().await;
     }
+}
+
+/// The call was lost and Instagram shows no containers; the owner gives up waiting and publishes the same by hand.
+#[tokio::test]
+async fn d_what_the_owner_publishes_later_is_not_taken_for_a_post_that_was_lost() {
+    let (journey, account) = with_account().await;
+    fault(&journey, FaultKind::Reset, PUBLISH, Some(1));
+    let post = created(&journey, &account, &body(&journey, "image", "Bread")).await;
+    journey.advance(SignedDuration::from_secs(15)).await;
+    assert_eq!((publish_calls(&journey), live(&journey)), (1, 0));
+    fault(&journey, FaultKind::ReadOutage, STATUS, None);
+    journey.advance(MINUTE * 60).await;
+    let record = journey.records(ANN.company).await.remove(0);
+    let fields = ContainerFields::default().with("caption", "Bread");
+    fields_by_hand(&journey, &record, fields).await;
+    journey.advance(MINUTE * 120).await;
+    let told = shown(&journey, &account, &post).await;
+    assert_eq!(
+        (&told["state"], &told["mediaId"]),
+        (&"unknown".into(), &Value::Null)
+    );
+    journey.world.instagram.clear_faults();
+    journey.advance(SignedDuration::from_hours(27)).await;
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn c11_a_rate_limit_at_publishing_is_waited_for() {
+    let (journey, account) = with_account().await;
+    let limit = FaultKind::RateLimit { minutes: 10 };
+    fault(&journey, limit, PUBLISH, Some(1));
+    let post = created(&journey, &account, &body(&journey, "image", "Bread")).await;
+    journey.advance(MINUTE * 5).await;
+    assert_eq!(shown(&journey, &account, &post).await["state"], "unknown");
+    journey.advance(MINUTE * 30).await;
+    let told = shown(&journey, &account, &post).await;
+    assert_eq!(told["state"], "published", "{told}");
+    assert_eq!((publish_calls(&journey), live(&journey)), (2, 1));
+    journey.finish().await;
+}
+
+/// A search meets the limit once, and asks nothing more until it has ended.
+#[tokio::test]
+async fn c11_a_rate_limit_during_a_search_stops_the_search() {
+    let (journey, account) = with_account().await;
+    fault(&journey, FaultKind::ApplyThenDrop, PUBLISH, Some(1));
+    let post = created(&journey, &account, &body(&journey, "image", "Bread")).await;
+    journey.advance(SignedDuration::from_secs(15)).await;
+    let limit = Fault::new(FaultKind::RateLimit { minutes: 30 });
+    journey.world.instagram.add_fault(limit);
+    journey.world.instagram.clear_calls();
+    journey.advance(MINUTE * 20).await;
+    let calls = journey.world.instagram.calls();
+    let calls = calls.iter().filter(|call| !call.endpoint.contains("_sim"));
+    assert_eq!(calls.count(), 1);
+    let told = shown(&journey, &account, &post).await;
+    assert_eq!(told["waiting"]["code"], "rate_limited", "{told}");
+    journey.world.instagram.clear_faults();
+    journey.advance(MINUTE * 60).await;
+    let told = shown(&journey, &account, &post).await;
+    assert_eq!(
+        (&told["state"], &told["waiting"]),
+        (&"published".into(), &Value::Null),
+        "{told}"
+    );
+    journey.finish().await;
+}
+
+/// At the end of a pause one post finds out whether it has ended; the others wait for what it meets.
+#[tokio::test]
+async fn d13_when_a_pause_runs_out_one_post_tries_and_the_others_wait() {
+    let (journey, account) = with_account().await;
+    let restricted = FaultKind::restricted_account();
+    fault(&journey, restricted, PUBLISH, None);
+    let due = MINUTE * 10;
+    let mut posts = Vec::new();
+    for number in 0..8 {
+        posts.push(planned(&journey, &account, &format!("Bread {number}"), due).await);
+    }
+    journey.advance(MINUTE * 9).await;
+    created(&journey, &account, &body(&journey, "image", "Rolls")).await;
+    // The first pause: from minute 9 to minute 39.
+    journey.advance(MINUTE * 25).await;
+    assert_eq!(publish_calls(&journey), 1);
+    // The second: one has tried, and has failed.
+    journey.advance(MINUTE * 15).await;
+    assert_eq!(publish_calls(&journey), 2);
+    journey.world.instagram.clear_faults();
+    journey.advance(MINUTE * 60).await;
+    let mut states = Vec::new();
+    for post in &posts {
+        states.push(shown(&journey, &account, post).await["state"].clone());
+    }
+    let of = |state: &str| states.iter().filter(|told| *told == state).count();
+    assert_eq!((of("failed"), of("published")), (1, 7), "{states:?}");
+    assert_eq!(live(&journey), 7);
+    let record = journey.records(ANN.company).await.remove(0);
+    assert_eq!(record.publishing_paused, None);
+    journey.finish().await;
 }
 
 #[tokio::test]
@@ -371,6 +473,7 @@ async fn d_a_failed_post_is_planned_anew_or_taken_back_and_keeps_nothing_of_befo
     changed(&journey, &account, &post, json!({"draft": false})).await;
     journey.advance(MINUTE * 70).await;
     assert_eq!(shown(&journey, &account, &post).await["state"], "failed");
+    journey.advance(SignedDuration::from_hours(25)).await;
     let told = changed(&journey, &account, &post, json!({"draft": false})).await;
     assert_eq!(told["state"], "scheduled", "{told}");
     let again = record(&journey, &account, &post).await;
@@ -527,7 +630,8 @@ async fn d_a_step_that_somebody_overtakes_leaves_the_post_its_time() {
 #[tokio::test]
 async fn d_a_change_of_a_late_post_does_not_hide_how_late_it_is() {
     let (journey, account) = with_account().await;
-    fault(&journey, FaultKind::spam_block(), PUBLISH, Some(1));
+    let limit = FaultKind::RateLimit { minutes: 180 };
+    fault(&journey, limit, PUBLISH, Some(1));
     created(&journey, &account, &body(&journey, "image", "Rolls")).await;
     let post = planned(&journey, &account, "Bread", MINUTE * 10).await;
     let due = shown(&journey, &account, &post).await["publishAt"].clone();
@@ -537,6 +641,7 @@ async fn d_a_change_of_a_late_post_does_not_hide_how_late_it_is() {
     journey.advance(MINUTE * 31).await;
     let told = shown(&journey, &account, &post).await;
     assert_eq!(told["stateReason"]["code"], "overdue", "{told}");
+    journey.advance(SignedDuration::from_hours(6)).await;
     journey.finish().await;
 }
 
@@ -560,4 +665,17 @@ async fn d_a_post_of_an_account_that_is_gone_is_not_due_for_ever() {
         assert_eq!(overdue.expect("an answer"), []);
     }
     journey.finish().await;
+}
+
+#[tokio::test]
+async fn d_a_post_on_an_account_whose_token_has_run_out_is_refused_with_a_sentence() {
+    let (journey, account) = with_account().await;
+    journey
+        .world
+        .clock
+        .advance(SignedDuration::from_hours(61 * 24));
+    let body = body(&journey, "image", "Bread");
+    let target = format!("/instagram/accounts/{account}/posts");
+    let reply = ask(&journey, HttpCall::post(&target).json(&body)).await;
+    assert_eq!(reply.json()["code"], "post_refused", "{}", reply.text());
 }

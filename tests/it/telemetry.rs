@@ -107,6 +107,7 @@ async fn each_task_of_a_schedule_has_an_id_of_its_own_which_the_sync_log_names()
             told(&logs::lines_of(id)),
             [
                 "graph_call refresh profile ok",
+                "graph_call refresh list_media ok",
                 "task refresh syncAccount done"
             ]
         );

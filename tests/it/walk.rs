@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::task::Poll;
 
 use aws_sim::{Fault, FaultKind as AwsFaultKind, Permission};
-use instagram_sim::{Fault as Trouble, FaultKind, History, Person, Revocation};
+use instagram_sim::{Fault as Trouble, FaultKind, Happening, History, Person, Revocation};
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::lambda::{Context, Function};
@@ -477,6 +477,16 @@ impl Walk {
         let call = HttpCall::post(&format!("{target}/{failing}/retry"));
         self.ask(&self.posts, call, ANN, 200).await;
         journey.advance(HOUR).await;
+        // A comment that Meta does not tell of is found by the next sync.
+        let instagram = &journey.world.instagram;
+        instagram.update_settings(|settings| settings.webhook_loss_percent = 100);
+        let unheard = Happening {
+            media_id: instagram.published_by("publisher")[0].id.clone(),
+            ..Happening::comment("Nice")
+        };
+        instagram.let_happen("publisher", unheard);
+        instagram.update_settings(|settings| settings.webhook_loss_percent = 0);
+        journey.advance(HOUR * 26).await;
         // A dead token, weighed against others, while a post is prepared.
         journey
             .world

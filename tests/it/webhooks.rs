@@ -12,6 +12,7 @@ use shared::table::Table;
 use world::gateway::HttpCall;
 
 use crate::journey::{ANN, BOB, Caller, Journey};
+use crate::posts;
 
 const WHO: &str = "corner.bakery";
 const VISITOR: &str = "1254477777772919";
@@ -309,5 +310,63 @@ async fn f09_who_removes_the_app_with_their_data_is_erased_and_shown_where_to_lo
     let page = url::Url::parse(&page.expect("Instagram got an address")).expect("an address");
     let shown = journey.call_url(HttpCall::get(page.path())).await.text();
     assert!(shown.contains("Your data was deleted"), "{shown}");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn e28_a_comment_that_was_never_told_of_is_found_by_the_next_sync_and_is_one_event() {
+    let (journey, id) = posts::with_account().await;
+    posts::created(&journey, &id, &posts::body(&journey, "image", "Bread")).await;
+    journey.advance(MINUTE * 5).await;
+    let instagram = &journey.world.instagram;
+    let media = instagram.published_by(WHO)[0].id.clone();
+    let comment = |id: &str, text: &str| Happening {
+        media_id: media.clone(),
+        ..Happening::comment(text).with_id(id)
+    };
+    instagram.let_happen(WHO, comment("17870000000000001", "Told of"));
+    instagram.update_settings(|settings| settings.webhook_loss_percent = 100);
+    instagram.let_happen(WHO, comment("17870000000000002", "Lost"));
+    instagram.update_settings(|settings| settings.webhook_loss_percent = 0);
+    journey.advance(MINUTE).await;
+    let ids = async || {
+        let events = listed(&journey, ANN, &id).await.into_iter();
+        events
+            .map(|event| event["id"].as_str().expect("an id").to_owned())
+            .collect::<BTreeSet<String>>()
+    };
+    assert_eq!(ids().await.len(), 1);
+    journey.world.aws.take_bus_events();
+
+    journey.advance(MINUTE * 60 * 48).await;
+    let found = ids().await;
+    assert_eq!(found.len(), 2, "and no further sync finds it again");
+    let named: Vec<String> = announced(&journey);
+    assert_eq!(named, ["instagram.comment.created"]);
+    let kept = table(&journey).comment(&id, "17870000000000002").await;
+    let kept = kept.expect("the table answers").expect("a comment");
+    assert_eq!(kept.text.as_deref(), Some("Lost"));
+    assert_eq!(kept.from.as_deref(), Some(VISITOR));
+    assert_eq!(kept.media.as_deref(), Some(media.as_str()));
+    let health = || {
+        HttpCall::get(&format!("/instagram/accounts/{id}/events/health")).as_user(
+            ANN.user,
+            ANN.company,
+            "viewer",
+        )
+    };
+    let shown = journey.call(&journey.webhooks, health()).await.json();
+    let sum = |shown: &Value, name: &str| {
+        let days = shown["days"].as_array().expect("days").iter();
+        days.filter_map(|day| day[name].as_u64()).sum::<u64>()
+    };
+    assert_eq!((sum(&shown, "byPush"), sum(&shown, "byPoll")), (1, 1));
+    assert_eq!(sum(&shown, "duplicates"), 0);
+
+    // Meta tells of it at last: it is the event that is known.
+    instagram.let_happen(WHO, comment("17870000000000002", "Lost"));
+    journey.advance(MINUTE).await;
+    assert_eq!(ids().await, found);
+    assert_eq!(announced(&journey), [""; 0]);
     journey.finish().await;
 }

@@ -20,12 +20,15 @@ const render = (api) => {
     value && value.$ref ? value.$ref.slice(2).split("/").reduce((inside, name) => inside[name], api) : value;
   const nameOf = (schema) => schema.$ref && schema.$ref.split("/").pop();
 
+  const choicesOf = (schema) => schema.allOf
+    ? { choices: schema.allOf, word: "and" } : { choices: schema.oneOf || schema.anyOf, word: "or" };
+
   // The type of a schema, in words; a named one leads to its description.
   const kind = (schema) => {
     const name = nameOf(schema);
     if (name) return [element("a", { href: "#type-" + name }, name)];
-    const choices = schema.oneOf || schema.allOf;
-    if (choices) return choices.flatMap((choice, index) => (index ? [" · ", ...kind(choice)] : kind(choice)));
+    const { choices, word } = choicesOf(schema);
+    if (choices) return choices.flatMap((choice, index) => (index ? [` ${word} `, ...kind(choice)] : kind(choice)));
     if (schema.type === "array") return ["list of ", ...kind(schema.items)];
     const limits = [["minimum", "at least "], ["maximum", "at most "], ["minLength", "length from "],
       ["maxLength", "length to "], ["pattern", ""], ["default", "default "]]
@@ -44,6 +47,15 @@ const render = (api) => {
         element("dd", {}, ...prose(member.description)));
     }
     return list;
+  };
+
+  // What a type is made of: its members, or those of each of its choices.
+  const shape = (schema) => {
+    if (schema.properties) return [members(schema)];
+    const { choices, word } = choicesOf(schema);
+    if (!choices || choices.every((choice) => !choice.properties)) return [element("p", {}, ...kind(schema))];
+    return choices.flatMap((choice, index) => [index ? element("p", { class: "kind" }, word) : undefined,
+      ...prose(choice.description), ...shape(choice)]);
   };
 
   const refusals = (examples) => {
@@ -95,7 +107,7 @@ const render = (api) => {
     element("h2", { id: "types" }, "Types"),
     ...Object.entries(api.components.schemas).map(([name, schema]) => element("details", { id: "type-" + name },
       element("summary", {}, element("code", {}, name)), ...prose(schema.description),
-      schema.properties ? members(schema) : element("p", {}, ...kind(schema)))),
+      ...shape(schema))),
     element("h2", { id: "problems" }, "Problem codes"),
     ...Object.entries(api.components.examples).map(([name, example]) => element("details", { id: "problem-" + name },
       element("summary", {}, element("code", {}, example.value.code), " ", String(example.value.status),

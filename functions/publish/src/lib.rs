@@ -12,13 +12,14 @@ use shared::app::App;
 use shared::lambda::{TaskError, TaskFuture};
 use shared::tasks::Task;
 
-use routes::{bulk, limit, list, new_post, post, templates};
+use routes::{bulk, change, limit, list, new_post, post, templates};
 
 shared::routes! {
     new_post::{create_post, check_post},
     bulk::{create_posts},
     list::{list_posts, list_post_timeline},
-    post::{get_post, update_post, cancel_post, retry_post, duplicate_post},
+    change::{update_post},
+    post::{get_post, cancel_post, retry_post, duplicate_post},
     limit::{get_publishing_limit},
     templates::{list_templates, create_template, get_template, update_template, delete_template},
 }

@@ -78,7 +78,8 @@ pub(crate) fn look_after(looks: u32) -> Option<SignedDuration> {
     Some(SignedDuration::from_secs(seconds))
 }
 
-/// When a post that cannot go on is tried again, at the latest when its time is over.
+/// When a post that cannot go on is tried again, at the latest when its time is over. What keeps it may end before `until`,
+/// as where the account is connected again.
 pub(crate) fn wait_until(
     publish_at: Timestamp,
     until: Option<Timestamp>,
@@ -87,7 +88,10 @@ pub(crate) fn wait_until(
     let left = publish_at.duration_since(now);
     let pause = (left / 4).clamp(SignedDuration::from_mins(5), SignedDuration::from_hours(1));
     let over = publish_at + LATEST;
-    until.unwrap_or(now + pause).min(over.max(now))
+    let next = now + pause;
+    until
+        .map_or(next, |until| until.min(next))
+        .min(over.max(now))
 }
 
 #[cfg(test)]
@@ -137,7 +141,11 @@ mod tests {
         let due = time("2026-11-21T10:00:00Z");
         let minutes = SignedDuration::from_mins;
         assert_eq!(wait_until(due, None, due), due + minutes(5));
-        assert_eq!(wait_until(due, Some(due + minutes(600)), due), due + LATEST);
+        assert_eq!(
+            wait_until(due, Some(due + minutes(2)), due),
+            due + minutes(2)
+        );
+        assert_eq!(wait_until(due, None, due + minutes(58)), due + LATEST);
         let far = due - SignedDuration::from_hours(12);
         assert_eq!(wait_until(due, None, far), far + minutes(60));
     }

@@ -54,27 +54,24 @@ pub(crate) async fn wake_and_write<E: From<AwsError>>(
 ) -> Result<bool, E> {
     let sent_at = app.clock.now();
     wake(app, post, sent_at).await?;
-    let is_written = write.await?;
+    let written = write.await;
     let now = app.clock.now();
     let has_come = |at: Timestamp| now >= at.max(sent_at + SHORTEST_DELAY);
-    if is_written && post.wake_at.is_some_and(has_come) {
+    // A write that failed may be applied all the same.
+    if !matches!(written, Ok(false)) && post.wake_at.is_some_and(has_come) {
         wake(app, post, now).await?;
     }
-    Ok(is_written)
+    written
 }
 
 /// Removes the schedule that was to wake a post as it was read; what is left of it fires once and finds nothing to do.
-///
-/// # Errors
-/// When Scheduler refuses.
-pub(crate) async fn stay_asleep(app: &App, read: &Post, now: Timestamp) -> Result<(), AwsError> {
-    match read.wake_at.filter(|at| *at > now) {
-        Some(at) => {
-            app.schedules
-                .remove_post(task(read), at - AIMED_EARLY)
-                .await
-        }
-        None => Ok(()),
+pub(crate) async fn stay_asleep(app: &App, read: &Post, now: Timestamp) {
+    let Some(at) = read.wake_at.filter(|at| *at > now) else {
+        return;
+    };
+    let removed = app.schedules.remove_post(task(read), at - AIMED_EARLY);
+    if let Err(error) = removed.await {
+        tracing::warn!(event = "schedule_left", post = read.id, %error, "a schedule that nobody needs is left");
     }
 }
 

@@ -12,6 +12,7 @@ mod renew;
 mod route;
 mod store;
 mod sync_account;
+mod unheard;
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use shared::tasks::Task;
 use shared::vault::VaultError;
 use shared::{connection, policy, verdict};
 
-use crate::current;
+use crate::{current, unheard};
 
 /// Syncs an account that is still connected.
 pub(crate) async fn sync(
@@ -68,6 +68,7 @@ pub(crate) async fn sync(
             step: 0,
         };
         app.queue.send(task).await?;
+        unheard::find_comments(app, &asked.account).await?;
     }
     let next = asked.account.next_refresh_at;
     if asked.account.is_live(app.clock.now())

@@ -9,7 +9,7 @@ use instagram_sim::InstagramSim;
 use jiff::SignedDuration;
 use local::routes;
 use world::browser::Browser;
-use world::gateway::{HttpCall, Reply, api_gateway_event};
+use world::gateway::{HttpCall, Reply, api_gateway_event, function_url_event};
 use world::resources::{REGION, SECRET_ACCESS_KEY, WORKER_TIMEOUT_SECONDS};
 use world::scrutiny::{self, Search};
 use world::{INSTAGRAM_APP_ID, INSTAGRAM_APP_SECRET, access_key_id, app_secret};
@@ -24,8 +24,19 @@ pub(crate) const ACCOUNTS: &str = "AccountQueue";
 /// The posts' queue.
 pub(crate) const POSTS: &str = "PostQueue";
 
+/// The queue of Instagram's events.
+pub(crate) const EVENTS: &str = "EventQueue";
+/// The function with an address of its own, which Meta calls.
+pub(crate) const RECEIVER: &str = "WebhookReceiver";
+
 /// The services whose addresses the functions are told.
-const SERVICES: [&str; 4] = ["DYNAMODB", "SECRETS_MANAGER", "SQS", "SCHEDULER"];
+const SERVICES: [&str; 5] = [
+    "DYNAMODB",
+    "SECRETS_MANAGER",
+    "SQS",
+    "SCHEDULER",
+    "EVENTBRIDGE",
+];
 
 /// Everything that the journey plays on.
 pub(crate) struct Stage {
@@ -119,6 +130,17 @@ impl Stage {
         Ok(reply)
     }
 
+    /// Sends an HTTP call to the receiver's own address.
+    ///
+    /// # Errors
+    /// Where the function fails as a whole.
+    pub(crate) async fn call_url(&self, call: &HttpCall) -> Result<Reply, String> {
+        let event = function_url_event(call, self.clock.now());
+        let reply = Reply::parse(&self.invoke(RECEIVER, event).await?)?;
+        lock(&self.answers).push(reply.everything());
+        Ok(reply)
+    }
+
     /// The name of the function to which a route of the template leads.
     ///
     /// # Errors
@@ -161,7 +183,11 @@ impl Stage {
     pub(crate) async fn work(&self) -> Result<usize, String> {
         let feed = &self.aws.feed;
         let mut delivered = 0;
-        for (queue, source) in [(ACCOUNTS, &feed.accounts), (POSTS, &feed.posts)] {
+        for (queue, source) in [
+            (ACCOUNTS, &feed.accounts),
+            (POSTS, &feed.posts),
+            (EVENTS, &feed.events),
+        ] {
             let worker = self.worker(queue)?;
             loop {
                 let batch = source.receive().await?;

@@ -30,6 +30,14 @@ Usage: cargo run --profile endurance -p endurance -- COMMAND [FLAGS]
     --posts N          1000
     --processing N     90: seconds for which Instagram processes a container
     --seed N           1
+  webhooks             sends very many events, 5 % twice, 5 % after later ones and 1 % unreadable, through a queue that refuses and
+                       stands still and workers that fail and die; exit code 1 where one is lost, is done twice, is found in
+                       another account, or ends otherwise than it was told; and then loses 1000 to a broken handler and
+                       replays them
+    --accounts N       20: in each deployment
+    --events N         100000
+    --deployments N    2: side by side, a thread for each, among which the events are divided
+    --seed N           1
   media                reads an account with very many media for the first time and daily after that, prints what that takes
                        and leaves in the table, and lets many accounts share a budget of calls that is too small; exit code 1
                        where a daily sync costs more than 3 % of a first one, or an account starves
@@ -53,6 +61,8 @@ pub(crate) enum Command {
     Posts(PostsOptions),
     /// Posts that are due in the same minute.
     Late(LateOptions),
+    /// Very many events.
+    Webhooks(WebhooksOptions),
     /// Media that are read.
     Media(MediaOptions),
 }
@@ -91,6 +101,19 @@ pub(crate) struct LateOptions {
     /// For how long Instagram processes a container.
     pub(crate) processing_seconds: i64,
     /// When in the minute each is due comes from it.
+    pub(crate) seed: u64,
+}
+
+/// What was asked of `webhooks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WebhooksOptions {
+    /// Accounts of each deployment.
+    pub(crate) accounts: usize,
+    /// Events in all.
+    pub(crate) events: usize,
+    /// Deployments among which the events are divided: each has AWS, Instagram, clock and thread of its own.
+    pub(crate) deployments: usize,
+    /// What goes wrong, and when, comes from it.
     pub(crate) seed: u64,
 }
 
@@ -143,6 +166,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         Some("posts") => posts(&flags(rest)?),
         Some("late") => late(&flags(rest)?),
         Some("media") => media(&flags(rest)?),
+        Some("webhooks") => webhooks(&flags(rest)?),
         Some(other) => Err(format!("`{other}` is not known here; --help lists what is")),
     }
 }
@@ -260,6 +284,28 @@ fn media(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
         }
     }
     Ok(Command::Media(options))
+}
+
+fn webhooks(flags: &Option<Vec<(&str, &str)>>) -> Result<Command, String> {
+    let Some(flags) = flags else {
+        return Ok(Command::Help);
+    };
+    let mut options = WebhooksOptions {
+        accounts: 20,
+        events: 100_000,
+        deployments: 2,
+        seed: 1,
+    };
+    for (flag, value) in flags {
+        match *flag {
+            "--accounts" => options.accounts = number(flag, value)?,
+            "--events" => options.events = number(flag, value)?,
+            "--deployments" => options.deployments = number(flag, value)?,
+            "--seed" => options.seed = number(flag, value)?,
+            _ => return Err(not_known(flag, "webhooks")),
+        }
+    }
+    Ok(Command::Webhooks(options))
 }
 
 fn not_known(flag: &str, command: &str) -> String {

@@ -2,7 +2,8 @@
 //!
 //! The functions are the real ones; around them stand the embedded AWS, the simulated Instagram and a clock that is
 //! turned by hand. Each subcommand of `arguments` has a module: `days` is the half year, `cost` the bill, `posts` very many
-//! posts and how late they are, `media` what reading them takes. `stage` is what they all play on, `tally` what they all count.
+//! posts and how late they are, `webhooks` very many events, `media` what reading an account takes. `stage` is what they all
+//! play on, `tally` what they all count.
 
 mod arguments;
 mod cost;
@@ -12,6 +13,7 @@ mod posts;
 mod random;
 mod stage;
 mod tally;
+mod webhooks;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,6 +39,10 @@ fn main() -> ExitCode {
         Ok(Command::Posts(options)) => ends_well(on_this_thread(posts::run(&options))),
         Ok(Command::Media(options)) => ends_well(on_this_thread(media::run(&options))),
         Ok(Command::Late(options)) => ends_well(on_this_thread(posts::late(&options))),
+        Ok(Command::Webhooks(options)) => ends_well(
+            webhooks::run(&options)
+                .and_then(|is_good| Ok(on_this_thread(webhooks::mend(&options))? && is_good)),
+        ),
         Err(error) => fail(&error, 2),
     }
 }

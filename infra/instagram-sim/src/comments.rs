@@ -56,9 +56,9 @@ fn create(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
         id: String::new(),
         media_id,
         ig_user_id: person.ig_user_id,
+        username: String::new(),
         text: text.to_owned(),
         created_at_ms: visit.now_ms,
-        written_by: String::new(),
         parent_id: String::new(),
     });
     Ok(Answer::json(200, &json!({ "id": id })))
@@ -115,24 +115,28 @@ fn read(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
 
 fn own_comment<'a>(visit: &'a Visit<'_>, person: &Person) -> Result<&'a Comment, GraphError> {
     let id = visit.node_id.unwrap_or_default();
-    let own = visit.state.content.comment(id);
-    let own = own.filter(|comment| comment.ig_user_id == person.ig_user_id);
-    own.ok_or_else(|| GraphError::missing_object(&visit.incoming.method, id))
+    let content = &visit.state.content;
+    let is_own = |comment: &&Comment| {
+        let media = content.media(&comment.media_id);
+        media.is_some_and(|media| media.ig_user_id == person.ig_user_id)
+    };
+    let comment = content.comment(id).filter(is_own);
+    comment.ok_or_else(|| GraphError::missing_object(&visit.incoming.method, id))
 }
 
+/// A comment as the media's owner reads it.
 fn object(comment: &Comment, person: &Person, asked: &str) -> Result<Value, GraphError> {
+    let username = match comment.username.as_str() {
+        "" => &person.username,
+        visitor => visitor,
+    };
     fields::select(asked, &comment.id, |field| {
         Ok(Some(match field.name {
             "id" => comment.id.as_str().into(),
             "text" => comment.text.as_str().into(),
             "timestamp" => fields::timestamp(comment.created_at_ms).into(),
-            "username" => writer(comment, person).into(),
-            "from" if comment.written_by.is_empty() => {
-                json!({ "id": person.ig_user_id, "username": person.username })
-            }
-            "from" => {
-                json!({ "id": scoped_id(&comment.written_by), "username": comment.written_by })
-            }
+            "username" => username.into(),
+            "from" => json!({ "id": comment.ig_user_id, "username": username }),
             "like_count" => 0.into(),
             "hidden" => false.into(),
             "media" => json!({ "id": comment.media_id }),
@@ -143,15 +147,8 @@ fn object(comment: &Comment, person: &Person, asked: &str) -> Result<Value, Grap
     })
 }
 
-fn writer<'a>(comment: &'a Comment, person: &'a Person) -> &'a str {
-    match comment.written_by.as_str() {
-        "" => &person.username,
-        name => name,
-    }
-}
-
 /// Whoever is no person here has an id that follows from the name.
-fn scoped_id(username: &str) -> String {
+pub(crate) fn scoped_id(username: &str) -> String {
     let sum = username
         .bytes()
         .fold(7_u64, |sum, byte| sum * 131 % 899_999_999 + u64::from(byte));

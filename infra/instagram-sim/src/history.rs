@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::comments::scoped_id;
 use crate::content::{Comment, ContentKind, DAY_MS, Media, PostDetails};
 use crate::state::mix;
 
@@ -233,13 +234,14 @@ fn comments_on(post: &Media, seed: u64, number: u64, drawn: u64) -> Vec<Comment>
     for place in 0..count {
         let word = (mix(drawn ^ place) % 5) as usize;
         let is_reply = place == 2;
+        let username = COMMENTERS[(mix(seed ^ drawn ^ place) % 5) as usize];
         comments.push(Comment {
             id: id_of(&post.ig_user_id, 17_860, number * 4 + place),
             media_id: post.id.clone(),
-            ig_user_id: post.ig_user_id.clone(),
+            ig_user_id: scoped_id(username),
+            username: username.to_owned(),
             text: COMMENTS[word].to_owned(),
             created_at_ms: post.published_at_ms + (place as i64 + 1) * 600_000,
-            written_by: COMMENTERS[(mix(seed ^ drawn ^ place) % 5) as usize].to_owned(),
             parent_id: match comments.first().filter(|_| is_reply) {
                 Some(first) => first.id.clone(),
                 None => String::new(),

@@ -446,17 +446,17 @@ impl InstagramSim {
     /// # Panics
     ///
     /// With a sentence, where there is no such media.
-    pub fn comment(&self, media_id: &str, written_by: &str, text: &str) -> String {
+    pub fn comment(&self, media_id: &str, username: &str, text: &str) -> String {
         let now_ms = (self.shared.now)();
         let written = self.shared.with_state(|state| {
-            let ig_user_id = state.content.media(media_id)?.ig_user_id.clone();
+            state.content.media(media_id)?;
             Some(state.content.add_comment(Comment {
                 id: String::new(),
                 media_id: media_id.to_owned(),
-                ig_user_id,
+                ig_user_id: comments::scoped_id(username),
+                username: username.to_owned(),
                 text: text.to_owned(),
                 created_at_ms: now_ms,
-                written_by: written_by.to_owned(),
                 parent_id: String::new(),
             }))
         });

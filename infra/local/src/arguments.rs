@@ -28,7 +28,8 @@ Flags (and variables):
   --help                  prints this
 
 Port 0 takes any free one. These variables are handed on to the functions: INSTAGRAM_MODE, INSTAGRAM_API_VERSION,
-INSTAGRAM_SCOPES, INSTAGRAM_WEBHOOK_FIELDS, GRAPH_TIMEOUT_MS, VAULT_PAGE_SIZE, VAULT_OPEN_PAGES, LOG_LEVEL.
+INSTAGRAM_SCOPES, INSTAGRAM_WEBHOOK_FIELDS, GRAPH_TIMEOUT_MS, PUBLISH_PREPARE_HOURS, VAULT_PAGE_SIZE,
+VAULT_OPEN_PAGES, LOG_LEVEL.
 
 For development, on this machine only:
   GET  /local/token?user=ann&company=acme&role=admin    {\"token\": …} for `Authorization: Bearer …`
@@ -42,6 +43,7 @@ const HANDED_ON: &[&str] = &[
     "INSTAGRAM_SCOPES",
     "INSTAGRAM_WEBHOOK_FIELDS",
     "GRAPH_TIMEOUT_MS",
+    "PUBLISH_PREPARE_HOURS",
     "VAULT_PAGE_SIZE",
     "VAULT_OPEN_PAGES",
     "LOG_LEVEL",

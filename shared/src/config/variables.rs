@@ -188,7 +188,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "REQUEST_BODY_LIMIT",
         Some("65536"),
-        "Largest request body that the API accepts, bytes",
+        "Largest request body that the API accepts, bytes; many posts at once (`/bulk`) may have 16 times as many",
     ),
     variable(
         "LOG_LEVEL",

@@ -141,6 +141,7 @@ mod tests {
             company_claim: "custom:company".into(),
             role_claim: "role".into(),
             body_limit: 1024,
+            media_cache: jiff::SignedDuration::ZERO,
         };
         Caller::from_claims(&config, |name| {
             claims

@@ -67,7 +67,7 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
                 .await
                 .unwrap_or_else(|_| panicked())
         };
-        announce::send_noted(&app).await;
+        announce::send_noted(&app, announce::WITHIN).await;
         set_headers(&mut response, &scope.correlation_id);
         let refusal = response.extensions().get::<Refusal>();
         let line = Line {

@@ -16,7 +16,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::caller::Caller;
-use super::extract::{REQUEST_BODY_LIMIT, body_bytes, body_too_large};
+use super::extract::{OF_MANY, REQUEST_BODY_LIMIT, body_bytes, body_too_large};
 use super::owned::is_id;
 use super::problem::Problem;
 use crate::app::App;
@@ -58,7 +58,9 @@ pub async fn honor_idempotency_key(
         .path_and_query()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let body = body_bytes(Request::new(body), app.config.api.body_limit).await?;
+    // How long it may be is the route's to say.
+    let limit = app.config.api.body_limit.saturating_mul(OF_MANY);
+    let body = body_bytes(Request::new(body), limit).await?;
     let fingerprint =
         sha256_hex(format!("{}\n{target}\n{}", caller.user, sha256_hex(&body)).as_bytes());
 
@@ -85,11 +87,12 @@ pub async fn honor_idempotency_key(
     });
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (head, body) = response.into_parts();
+    let is_unfinished = head.extensions.get::<Unfinished>().is_some();
     let bytes = axum::body::to_bytes(body, usize::MAX)
         .await
         .unwrap_or_default();
     let settled = match head.status {
-        status if status.is_success() && bytes.len() <= LARGEST_ANSWER => {
+        status if status.is_success() && !is_unfinished && bytes.len() <= LARGEST_ANSWER => {
             Settled::Answered(Answer {
                 status: status.as_u16(),
                 content_type: head
@@ -122,6 +125,10 @@ fn account_of_path(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/instagram/accounts/")?;
     rest.split('/').next().filter(|id| is_id(id))
 }
+
+/// Marks an answer to a part of the request only: what it makes again under its key finds what is there, and does the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Unfinished;
 
 /// The ids of what a request makes: those of an earlier time where the request is made again under its
 /// `Idempotency-Key`, and new ones otherwise.

@@ -13,7 +13,7 @@ pub mod problem;
 pub use caller::{Caller, Editor, Role};
 pub use edge::edge;
 pub use extract::{JsonBody, QueryString, body_bytes, given};
-pub use idempotency::NewIds;
+pub use idempotency::{NewIds, Unfinished};
 pub use meta_ids::{CommentId, MediaId};
 pub use owned::{EditableAccount, OwnAccount};
 pub use problem::Problem;

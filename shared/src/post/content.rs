@@ -1,7 +1,7 @@
 //! What is to be published, typed by kind: a combination that Instagram does not take cannot be built.
 //!
 //! Facts: Meta's page "IG User: media", whose parameters are allowed for some kinds only. Limits of length and number are
-//! the preflight's business, which has a sentence for each.
+//! the preflight's business, which has a sentence for each: the schemas name none, since a draft may exceed them.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::graph::ContainerFields;
 
 /// What a post shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Content {
     /// One picture in the feed.
@@ -30,39 +30,31 @@ pub struct Image {
     /// Where Instagram fetches the picture.
     #[schema(example = "https://media.example.com/bread.jpg")]
     pub image_url: String,
-    /// What the picture shows, for people who do not see it.
+    /// What the picture shows, for people who do not see it: 1,000 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 1000, example = "A loaf of bread")]
+    #[schema(nullable = false, example = "A loaf of bread")]
     pub alt_text: Option<String>,
     /// Accounts on the picture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_tags: Vec<PlacedTag>,
-    /// The text below it.
+    /// The text below it: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
+    #[schema(nullable = false, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
-    /// Id of the Facebook page of a place.
+    /// Id of the Facebook page of a place: digits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        pattern = "^[0-9]{1,40}$",
-        example = "106077252765112"
-    )]
+    #[schema(nullable = false, example = "106077252765112")]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
-    /// A comment that the account writes below the post once it is live.
+    /// A comment that the account writes below the post once it is live: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        max_length = 2200,
-        example = "The recipe is on our page."
-    )]
+    #[schema(nullable = false, example = "The recipe is on our page.")]
     pub first_comment: Option<String>,
 }
 
@@ -71,43 +63,31 @@ pub struct Image {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Carousel {
     /// In the order in which they are shown. All are cropped to the proportions of the first one.
-    #[schema(min_items = 2, max_items = 10)]
     pub items: Vec<Item>,
-    /// The text below it.
+    /// The text below it: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
+    #[schema(nullable = false, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
-    /// Id of the Facebook page of a place.
+    /// Id of the Facebook page of a place: digits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        pattern = "^[0-9]{1,40}$",
-        example = "106077252765112"
-    )]
+    #[schema(nullable = false, example = "106077252765112")]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
-    /// A comment that the account writes below the post once it is live.
+    /// A comment that the account writes below the post once it is live: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        max_length = 2200,
-        example = "The recipe is on our page."
-    )]
+    #[schema(nullable = false, example = "The recipe is on our page.")]
     pub first_comment: Option<String>,
 }
 
 /// One item of a carousel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(
-    untagged,
-    expecting = "an item of a carousel has `imageUrl`, with `altText` and `userTags`, or `videoUrl`"
-)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Item {
     /// A picture.
     Image(ImageItem),
@@ -122,9 +102,9 @@ pub struct ImageItem {
     /// Where Instagram fetches the picture.
     #[schema(example = "https://media.example.com/bread.jpg")]
     pub image_url: String,
-    /// What the picture shows, for people who do not see it.
+    /// What the picture shows, for people who do not see it: 1,000 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 1000, example = "A loaf of bread")]
+    #[schema(nullable = false, example = "A loaf of bread")]
     pub alt_text: Option<String>,
     /// Accounts on the picture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -147,7 +127,7 @@ pub struct Reel {
     /// Where Instagram fetches the video.
     #[schema(example = "https://media.example.com/oven.mp4")]
     pub video_url: String,
-    /// A picture for its cover, which goes before `thumb_offset`.
+    /// A picture for its cover, which goes before `thumbOffset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "https://media.example.com/cover.jpg")]
     pub cover_url: Option<String>,
@@ -170,41 +150,30 @@ pub struct Reel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub trial_reel: Option<TrialReel>,
-    /// The text below it.
+    /// The text below it: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 2200, example = "Fresh bread #bakery")]
+    #[schema(nullable = false, example = "Fresh bread #bakery")]
     pub caption: Option<String>,
     /// Accounts that are invited to show the post as theirs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collaborators: Vec<Handle>,
-    /// Id of the Facebook page of a place.
+    /// Id of the Facebook page of a place: digits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        pattern = "^[0-9]{1,40}$",
-        example = "106077252765112"
-    )]
+    #[schema(nullable = false, example = "106077252765112")]
     pub location_id: Option<String>,
     /// Labels the post as made with AI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = false)]
     pub is_ai_generated: Option<bool>,
-    /// A comment that the account writes below the post once it is live.
+    /// A comment that the account writes below the post once it is live: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        nullable = false,
-        max_length = 2200,
-        example = "The recipe is on our page."
-    )]
+    #[schema(nullable = false, example = "The recipe is on our page.")]
     pub first_comment: Option<String>,
 }
 
 /// A picture or a video that is shown for a day.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a story has either `imageUrl` or `videoUrl`, and `userTags`"
-)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Story {
     /// A picture.
     Image(ImageStory),
@@ -267,10 +236,10 @@ pub struct PlacedTag {
     /// The account's name.
     pub username: Handle,
     /// From the left edge, 0 to 1.
-    #[schema(minimum = 0, maximum = 1, example = 0.5)]
+    #[schema(example = 0.5)]
     pub x: f64,
     /// From the upper edge, 0 to 1.
-    #[schema(minimum = 0, maximum = 1, example = 0.8)]
+    #[schema(example = 0.8)]
     pub y: f64,
 }
 
@@ -290,11 +259,11 @@ pub struct StoryTag {
     pub username: Handle,
     /// From the left edge, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 0, maximum = 1, example = 0.5)]
+    #[schema(nullable = false, example = 0.5)]
     pub x: Option<f64>,
     /// From the upper edge, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 0, maximum = 1, example = 0.8)]
+    #[schema(nullable = false, example = 0.8)]
     pub y: Option<f64>,
 }
 
@@ -504,6 +473,7 @@ fn trial_params(trial: TrialReel) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::post::STORY_WITH_CAPTION;
     use serde_json::Value;
 
     fn content(value: Value) -> Content {
@@ -542,6 +512,70 @@ mod tests {
                 serde_json::from_value::<Content>(value.clone()).is_err(),
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn d_what_is_wrong_with_content_is_named_by_its_member_at_every_depth() {
+        let item = |item: Value| json!({"kind":"carousel","items":[{"imageUrl":"a"},item]});
+        for (value, expected) in [
+            (json!({"imageUrl":"a"}), "missing field `kind`"),
+            (
+                json!({"kind":"canary"}),
+                "`kind` must be one of `image`, `carousel`, `reel`, `story`",
+            ),
+            (
+                json!({"kind":"image","imageUrl":null}),
+                "`imageUrl` must be a text",
+            ),
+            (
+                json!({"kind":"image","imageUrl":"a","userTags":[{"username":"ann","x":"canary","y":1}]}),
+                "`userTags[0].x` must be a number",
+            ),
+            (
+                json!({"kind":"image","imageUrl":"a","userTags":[{"username":"ann","x":0.5}]}),
+                "missing field `userTags[0].y`",
+            ),
+            (
+                json!({"kind":"reel","videoUrl":"a","trialReel":"canary"}),
+                "`trialReel` must be `manual` or `performance`",
+            ),
+            (
+                json!({"kind":"reel","videoUrl":"a","collaborators":[7]}),
+                "`collaborators[0]` must be a text",
+            ),
+            (
+                json!({"kind":"story"}),
+                "missing field `imageUrl` or `videoUrl`",
+            ),
+            (
+                json!({"kind":"story","imageUrl":"a","videoUrl":"b"}),
+                "`imageUrl` and `videoUrl` exclude each other",
+            ),
+            (
+                json!({"kind":"story","imageUrl":"a","caption":"canary"}),
+                STORY_WITH_CAPTION,
+            ),
+            (
+                item(json!({"videoUrl":"a","altText":"canary"})),
+                "unknown field `items[1].altText`, expected `videoUrl`",
+            ),
+            (
+                item(json!({"imageUrl":"a","videoUrl":"b"})),
+                "`items[1].imageUrl` and `videoUrl` exclude each other",
+            ),
+            (
+                item(json!({})),
+                "missing field `items[1].imageUrl` or `videoUrl`",
+            ),
+            (
+                item(json!({"imageUrl":"a","userTags":[{"username":7,"x":0,"y":0}]})),
+                "`items[1].userTags[0].username` must be a text",
+            ),
+            (item(json!(7)), "`items[1]` must be an object"),
+        ] {
+            let fault = crate::members::read::<Content>(value).unwrap_err();
+            assert_eq!(fault, expected);
         }
     }
 

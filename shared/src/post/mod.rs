@@ -3,6 +3,7 @@
 mod content;
 #[cfg(test)]
 mod document;
+mod reading;
 pub mod schema;
 mod state;
 
@@ -14,6 +15,7 @@ pub use content::{
     Carousel, Content, Handle, Image, ImageItem, ImageStory, Item, Media, NameTag, PlacedTag, Reel,
     Story, StoryTag, TrialReel, VideoItem, VideoStory,
 };
+pub use reading::STORY_WITH_CAPTION;
 pub use state::State;
 
 use crate::account::Failure;
@@ -41,7 +43,10 @@ pub struct Post {
     /// When it is to be published; absent for a draft without a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_at: Option<Timestamp>,
-    /// What the preflight found that does not stand in the way.
+    /// Whether `publish_at` is when it was planned: then it is not late for the time that its media take.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_at_once: bool,
+    /// What the preflight found: what stands in the way is among it only while nothing is planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Finding>,
     /// When the preflight looked at it last.
@@ -179,6 +184,7 @@ impl Post {
             state_reason: None,
             waiting: None,
             publish_at: None,
+            is_at_once: false,
             warnings: Vec::new(),
             checked_at: None,
             items: Vec::new(),

@@ -28,8 +28,9 @@ pub fn of_each_kind(around: RefOr<Schema>, example: Value) -> RefOr<Schema> {
 
 /// One object that may have the members of any kind, all of them optional, with the members of `around` besides; `example`
 /// is one.
-pub fn of_any_kind(around: RefOr<Schema>, example: Value) -> RefOr<Schema> {
+pub fn of_any_kind(around: RefOr<Schema>, description: &str, example: Value) -> RefOr<Schema> {
     let mut whole = object(around);
+    whole.description = Some(description.to_owned());
     for (_, members) in members_of_kinds() {
         for (name, schema) in object(members).properties {
             whole.properties.entry(name).or_insert(schema);

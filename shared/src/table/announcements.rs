@@ -10,8 +10,8 @@ use super::{Condition, Table, from_item, keys, text, to_item};
 use crate::announce::Announcement;
 use crate::aws::AwsError;
 
-/// So many are sent and removed at once.
-const PAGE: i32 = 50;
+/// So many of a partition are sent and removed at once.
+pub(crate) const PAGE: usize = 50;
 
 impl Table {
     /// Keeps an announcement as part of a transaction, and notes that it is to be sent.
@@ -50,7 +50,7 @@ impl Table {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(keys::announcements_partition(partition)))
             .consistent_read(true)
-            .limit(PAGE)
+            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
             .send()
             .await
             .map_err(|error| AwsError::new("Query", &error))?;

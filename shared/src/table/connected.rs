@@ -42,39 +42,24 @@ impl Table {
         most: usize,
         now: Timestamp,
     ) -> Result<Option<Vec<ConnectedAccount>>, AwsError> {
+        let first = prefix.chars().next();
+        let is_wanted = |digit: &char| first.is_none_or(|first| first == *digit);
         let mut accounts = Vec::new();
-        let mut start = None;
-        loop {
-            let (items, next) = match prefix.chars().next() {
-                None => self.scan_connected(start).await?,
-                Some(digit) => self.query_connected(digit, prefix, start).await?,
-            };
-            accounts.extend(items.iter().filter_map(|item| read(item, now)));
-            if accounts.len() > most {
-                return Ok(None);
-            }
-            start = next;
-            if start.is_none() {
-                return Ok(Some(accounts));
+        for digit in keys::ID_DIGITS.chars().filter(is_wanted) {
+            let mut start = None;
+            loop {
+                let (items, next) = self.query_connected(digit, prefix, start).await?;
+                accounts.extend(items.iter().filter_map(|item| read(item, now)));
+                if accounts.len() > most {
+                    return Ok(None);
+                }
+                start = next;
+                if start.is_none() {
+                    break;
+                }
             }
         }
-    }
-
-    /// A page of all of them: one call for a few thousand accounts, where asking for each digit would be sixteen.
-    async fn scan_connected(
-        &self,
-        start: Option<Item>,
-    ) -> Result<(Vec<Item>, Option<Item>), AwsError> {
-        let output = self
-            .client
-            .scan()
-            .table_name(&self.name)
-            .index_name(keys::INDEX_2)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| AwsError::new("Scan", &error))?;
-        Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
+        Ok(Some(accounts))
     }
 
     async fn query_connected(
@@ -83,16 +68,20 @@ impl Table {
         prefix: &str,
         start: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), AwsError> {
-        let output = self
+        let mut query = self
             .client
             .query()
             .table_name(&self.name)
             .index_name(keys::INDEX_2)
             .key_condition_expression("index2pk = :digit")
-            .filter_expression("begins_with(id, :prefix)")
             .expression_attribute_values(":digit", text(keys::connected_partition(digit)))
-            .expression_attribute_values(":prefix", text(prefix))
-            .set_exclusive_start_key(start)
+            .set_exclusive_start_key(start);
+        if prefix.len() > 1 {
+            query = query
+                .filter_expression("begins_with(id, :prefix)")
+                .expression_attribute_values(":prefix", text(prefix));
+        }
+        let output = query
             .send()
             .await
             .map_err(|error| AwsError::new("Query", &error))?;

@@ -13,6 +13,12 @@ impl Table {
         self.get_record(keys::comment(account, id)).await
     }
 
+    /// Those of these comments that there are.
+    pub async fn comments(&self, account: &str, ids: &[&str]) -> Result<Vec<Comment>, AwsError> {
+        let keys = ids.iter().map(|id| keys::comment(account, id));
+        self.records(keys.collect()).await
+    }
+
     /// A conversation, by the person.
     pub async fn thread(&self, account: &str, person: &str) -> Result<Option<Thread>, AwsError> {
         self.get_record(keys::thread(account, person)).await

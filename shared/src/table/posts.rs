@@ -1,6 +1,6 @@
 //! Posts: records, lists, what is due, timelines.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{Select, TransactWriteItem};
 use jiff::Timestamp;
 
 use super::accounts::string;
@@ -136,6 +136,45 @@ impl Table {
             posts: self.records(found.keys).await?,
             next: found.next,
         })
+    }
+
+    /// How many posts of an account besides one have a time from `from` to `to` and are, or are to be, published.
+    pub async fn posts_until(
+        &self,
+        account: &str,
+        besides: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<u64, AwsError> {
+        let (mut number, mut start) = (0, None);
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(keys::INDEX_1)
+                .select(Select::Count)
+                .key_condition_expression("index1pk = :posts AND index1sk BETWEEN :from AND :to")
+                .filter_expression("id <> :besides AND NOT #state IN (:draft, :failed, :canceled)")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":posts", text(keys::posts_partition(account)))
+                .expression_attribute_values(":from", text(keys::sortable(from)))
+                // Behind all posts of that moment.
+                .expression_attribute_values(":to", text(format!("{}~", keys::sortable(to))))
+                .expression_attribute_values(":besides", text(besides))
+                .expression_attribute_values(":draft", text(State::Draft.as_str()))
+                .expression_attribute_values(":failed", text(State::Failed.as_str()))
+                .expression_attribute_values(":canceled", text(State::Canceled.as_str()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("Query", &error))?;
+            number += u64::try_from(output.count()).unwrap_or_default();
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(number);
+            }
+        }
     }
 
     /// Up to `most` posts of one of [`keys::DUE_PARTITIONS`] whose next step was due before `before`, longest due first.

@@ -7,13 +7,18 @@ use shared::account::{Account, Status};
 use shared::app::App;
 use shared::aws::AwsError;
 use shared::graph::{ErrorKind, PublishingLimit};
-use shared::post::{Content, Finding};
+use shared::post::{Content, Finding, Post};
 use shared::vault::VaultError;
 
 use super::{Looks, blocking, warning};
+use crate::timing;
 
 const PUBLISH_SCOPE: &str = "instagram_business_content_publish";
 const COMMENT_SCOPE: &str = "instagram_business_manage_comments";
+/// The finding of a full quota.
+pub(crate) const QUOTA_USED_UP: &str = "quota_used_up";
+/// The code of a pause that outlasts a post's time. It may end earlier, so nothing that is planned already is ended for it.
+pub(crate) const PAUSED_TOO_LONG: &str = "publishing_paused_too_long";
 /// The window of the quota where Instagram does not say.
 const USUAL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
@@ -99,12 +104,19 @@ fn stored(account: &Account, content: &Content, now: Timestamp, due: Timestamp) 
         found.push(warning("account_has_error", member, sentence));
     }
     if let Some(pause) = account.publishing_pause_at(due) {
-        let sentence = format!(
-            "Publishing on the account pauses until {}, so the post will be late: {}",
-            pause.until.strftime("%Y-%m-%d %H:%M UTC"),
-            pause.reason.message
-        );
-        found.push(warning("publishing_paused", "publishAt", sentence));
+        let until = pause.until.strftime("%Y-%m-%d %H:%M UTC");
+        let why = &pause.reason.message;
+        found.push(if pause.until < due + timing::LATEST {
+            let sentence = format!(
+                "Publishing on the account pauses until {until}, so the post will be late: {why}"
+            );
+            warning("publishing_paused", "publishAt", sentence)
+        } else {
+            let sentence = format!(
+                "Publishing on the account pauses until {until}, and a post is published an hour after its time at most: choose a time after that. {why}"
+            );
+            blocking(PAUSED_TOO_LONG, "publishAt", sentence)
+        });
     }
     // A token that renews itself in time is no matter.
     let is_renewed =
@@ -131,22 +143,53 @@ fn quota_finding(quota: &Quota, now: Timestamp, due: Timestamp) -> Option<Findin
         }
     };
     let total = limit.total.filter(|total| limit.used >= *total)?;
-    let window = limit
-        .window_seconds
-        .and_then(|seconds| i64::try_from(seconds).ok())
-        .map_or(USUAL_WINDOW, SignedDuration::from_secs);
+    let window = window(limit);
     if due == now {
         let sentence = format!(
             "The account has published all {total} posts that Instagram takes in {} hours: choose a later time.",
             window.as_hours()
         );
-        return Some(blocking("quota_used_up", "publishAt", sentence));
+        return Some(blocking(QUOTA_USED_UP, "publishAt", sentence));
     }
     (due.duration_since(now) < window).then(|| {
         let sentence = format!(
             "The account has published all {total} posts that Instagram takes in {} hours, and the post is due within them: it may have to wait.",
             window.as_hours()
         );
-        warning("quota_used_up", "publishAt", sentence)
+        warning(QUOTA_USED_UP, "publishAt", sentence)
     })
+}
+
+fn window(limit: &PublishingLimit) -> SignedDuration {
+    limit
+        .window_seconds
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .map_or(USUAL_WINDOW, SignedDuration::from_secs)
+}
+
+/// Whether as many posts as the quota takes stand before a planned one in its window already.
+pub(super) async fn crowd(
+    looks: &Looks,
+    app: &App,
+    post: &Post,
+) -> Result<Option<Finding>, AwsError> {
+    let Some(Quota::Told(limit)) = looks.quota.get() else {
+        return Ok(None);
+    };
+    let planned = post.publish_at.filter(|at| *at > app.clock.now());
+    let (Some(at), Some(total)) = (planned, limit.total) else {
+        return Ok(None);
+    };
+    let window = window(limit);
+    let others = app
+        .table
+        .posts_until(&post.account, &post.id, at - window, at)
+        .await?;
+    Ok((others >= total).then(|| {
+        let sentence = format!(
+            "In the {} hours until that time {others} other posts are planned or published, and Instagram takes {total}: choose another time, or it may have to wait.",
+            window.as_hours()
+        );
+        warning("too_many_planned", "publishAt", sentence)
+    }))
 }

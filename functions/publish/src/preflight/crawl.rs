@@ -44,7 +44,9 @@ pub(super) enum Failed {
     Status(StatusCode),
     /// The file came compressed although that was not asked for.
     Encoded,
-    /// No answer: its name, its server, its certificate or the net between does not work right now.
+    /// Nobody knows its server's name, at least right now.
+    NoServer,
+    /// No answer: its server, its certificate or the net between does not work right now.
     Unreachable,
 }
 
@@ -82,9 +84,11 @@ async fn ask(url: &Url, trusted: &[Url], is_redirect: bool) -> Result<reqwest::R
         .header(RANGE, format!("bytes=0-{}", FIRST_BYTES - 1))
         .header(ACCEPT_ENCODING, "identity");
     request.send().await.map_err(|error| {
-        if is_refusal(&error) {
+        if is_caused_by::<NotPublic>(&error) {
             let why = Unfit::NotPublic;
             Failed::Unfit { why, is_redirect }
+        } else if is_caused_by::<NotFound>(&error) {
+            Failed::NoServer
         } else {
             Failed::Unreachable
         }
@@ -146,6 +150,18 @@ struct PublicOnly;
 #[derive(Debug)]
 struct NotPublic;
 
+/// A name has no addresses.
+#[derive(Debug)]
+struct NotFound;
+
+impl fmt::Display for NotFound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the name leads to no address")
+    }
+}
+
+impl Error for NotFound {}
+
 impl fmt::Display for NotPublic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("the name leads to no public address")
@@ -157,8 +173,8 @@ impl Error for NotPublic {}
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(public_only(found)?)
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            Ok(public_only(found.map_err(|_| NotFound)?)?)
         })
     }
 }
@@ -172,9 +188,9 @@ fn public_only(found: impl Iterator<Item = SocketAddr>) -> Result<Addrs, NotPubl
     Ok(Box::new(public.into_iter()))
 }
 
-fn is_refusal(error: &(dyn Error + 'static)) -> bool {
+fn is_caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
-    chain.into_iter().any(|error| error.is::<NotPublic>())
+    chain.into_iter().any(|error| error.is::<E>())
 }
 
 /// For everybody's addresses. Like the other one it is built at its first look and kept while the process lives.
@@ -240,6 +256,14 @@ mod tests {
         ] {
             assert!(public_only(addresses(&inside).into_iter()).is_err());
         }
+    }
+
+    /// `.invalid` is the end of no name (RFC 2606).
+    #[tokio::test]
+    async fn d11_a_name_that_nobody_knows_is_told_from_a_server_that_does_not_answer() {
+        let url = Url::parse("https://media.bakery.invalid/square.jpg").unwrap();
+        let asked = ask(&url, &[], false).await;
+        assert_eq!(asked.err(), Some(Failed::NoServer));
     }
 
     /// The name of this machine is resolved for real, with a server behind it that would answer.

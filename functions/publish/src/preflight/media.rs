@@ -101,6 +101,11 @@ fn not_fetched(member: &str, failed: Failed) -> Finding {
             let sentence = "The server sends the file compressed to whoever did not ask for it: turn that off for pictures and videos.";
             return warning("media_not_looked_at", member, sentence);
         }
+        Failed::NoServer => {
+            let sentence =
+                "No server with this name was found: see that the name in the address is right.";
+            return warning("media_server_not_found", member, sentence);
+        }
         Failed::Unreachable => {
             let sentence = "The file could not be looked at: its server did not answer in time, or not with a certificate that the web trusts. See that the address works for everybody.";
             return warning("media_not_looked_at", member, sentence);

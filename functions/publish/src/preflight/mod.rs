@@ -15,6 +15,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use account::{PAUSED_TOO_LONG, QUOTA_USED_UP};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,7 +25,7 @@ use jiff::Timestamp;
 use shared::account::Account;
 use shared::app::App;
 use shared::aws::AwsError;
-use shared::post::{Content, Finding};
+use shared::post::{Content, Finding, Post};
 use tokio::sync::OnceCell;
 
 /// How long the look at all of a post's media may take.
@@ -92,8 +94,24 @@ pub(crate) async fn check_among(
     Ok(findings)
 }
 
+/// Whether more posts are planned around the time of a post, which was looked at, than Instagram takes.
+///
+/// # Errors
+/// When AWS does not answer.
+pub(crate) async fn crowd(
+    looks: &Looks,
+    app: &App,
+    post: &Post,
+) -> Result<Option<Finding>, AwsError> {
+    account::crowd(looks, app, post).await
+}
+
 /// The post cannot be published as it is.
-fn blocking(code: &str, member: impl Into<String>, sentence: impl Into<String>) -> Finding {
+pub(crate) fn blocking(
+    code: &str,
+    member: impl Into<String>,
+    sentence: impl Into<String>,
+) -> Finding {
     Finding {
         code: code.to_owned(),
         member: member.into(),

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
+use axum::extract::State as FromState;
+use axum::{Extension, Json};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{EditableAccount, JsonBody, NewIds, Problem};
-use shared::post::Finding;
+use shared::http::extract::OF_MANY;
+use shared::http::{EditableAccount, JsonBody, NewIds, Problem, Unfinished};
+use shared::members::read;
+use shared::post::{Finding, State};
 use utoipa::ToSchema;
 
 use super::new_post::{NewPost, Request, create};
-use super::view::PostView;
+use super::view::{PostView, example};
 use crate::preflight::Looks;
 
 /// How many posts one request takes.
@@ -65,19 +67,30 @@ pub(crate) enum Verdict {
     },
 }
 
+impl Verdict {
+    fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Refused { status: 500.., .. })
+    }
+}
+
 /// Takes up to 50 posts in; those that are refused do not keep the others back.
 #[utoipa::path(post, path = "/instagram/accounts/{id}/posts/bulk", responses(
-    (status = 200, description = "A verdict for each post.", body = Verdicts),
+    (status = 200, description = "A verdict for each post.", body = Verdicts, example = json!({"results": [
+        {"status": 201, "post": example(State::Scheduled)},
+        {"status": 422, "code": "post_refused", "detail": "Shorten the caption to 2,200 characters.", "findings": []},
+    ]})),
     BulkRefusals,
 ))]
 pub(crate) async fn create_posts(
-    State(app): State<Arc<App>>,
+    FromState(app): FromState<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
     ids: NewIds,
-    JsonBody(body): JsonBody<NewPosts>,
-) -> Result<Json<Verdicts>, Problem> {
-    if !(1..=MOST).contains(&body.posts.len()) {
-        return Err(too_many_posts());
+    JsonBody(body): JsonBody<NewPosts, OF_MANY>,
+) -> Result<(Option<Extension<Unfinished>>, Json<Verdicts>), Problem> {
+    match body.posts.len() {
+        0 => return Err(no_posts()),
+        1..=MOST => {}
+        _ => return Err(too_many_posts()),
     }
     let mut posts = body.posts.into_iter().enumerate();
     let mut results = Vec::new();
@@ -90,10 +103,13 @@ pub(crate) async fn create_posts(
     loop {
         let some: Vec<_> = posts.by_ref().take(AT_ONCE).collect();
         if some.is_empty() {
-            return Ok(Json(Verdicts { results }));
+            // What could not be taken in right now is taken in when the request is made again.
+            let is_unfinished = results.iter().any(Verdict::is_unfinished);
+            let unfinished = is_unfinished.then_some(Extension(Unfinished));
+            return Ok((unfinished, Json(Verdicts { results })));
         }
         let created = some.into_iter().map(async |(number, post)| {
-            let new: NewPost = shared::http::extract::member(post)?;
+            let new: NewPost = read(post).map_err(|fault| Problem::not_understood(&fault))?;
             create(&app, request, number, new).await
         });
         results.extend(join_all(created).await.into_iter().map(verdict));
@@ -102,14 +118,18 @@ pub(crate) async fn create_posts(
 
 shared::refusals!(
     /// What the whole request is refused for.
-    pub(crate) BulkRefusals: [too_many_posts()]
+    pub(crate) BulkRefusals: [no_posts(), too_many_posts()]
 );
 
 fn too_many_posts() -> Problem {
     Problem::unprocessable(
         "too_many_posts",
-        format!("`posts` must have 1 to {MOST} posts."),
+        format!("`posts` has more than {MOST} posts: send them in several requests."),
     )
+}
+
+fn no_posts() -> Problem {
+    Problem::unprocessable("no_posts", "`posts` is empty: send at least one.")
 }
 
 fn verdict(created: Result<shared::post::Post, Problem>) -> Verdict {

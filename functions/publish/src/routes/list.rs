@@ -204,6 +204,8 @@ fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
 fn invalid_time(name: &str) -> Problem {
     Problem::bad_request(
         "invalid_time",
-        format!("`{name}` must be a time with an offset, as in RFC 3339."),
+        format!(
+            "`{name}` must be a time with an offset, as in RFC 3339; in an address, its `+` is written `%2B`."
+        ),
     )
 }

@@ -6,25 +6,27 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State as FromState;
 use http::StatusCode;
-use jiff::Timestamp;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use shared::account::Account;
 use shared::app::App;
 use shared::http::{EditableAccount, JsonBody, NewIds, Problem, given};
-use shared::post::{Content, Finding, Post, State, schema};
+use shared::members::{known_besides, part, read};
+use shared::post::{Content, Finding, Post, STORY_WITH_CAPTION, State, schema};
 use shared::table::timeline::TimelineEntry;
-use utoipa::openapi::schema::{AnyOf, KnownFormat, Object, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::plan::{
+    When, look_at, moment, plan_post, planned_sentence, post_refused, publish_at_past,
+    publish_at_too_far,
+};
 use super::templates;
-use super::view::PostView;
+use super::view::{PostView, example};
 use crate::preflight::Looks;
 use crate::steps::told;
-use crate::wake::wake_and_write;
-use crate::{preflight, timing};
+use crate::wake::{wake, wake_and_write};
 
 /// The body of a new post: `kind` and what goes with it, and when it is to be published.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub(crate) struct NewPost {
 struct Plan {
     /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339). Without it: now.
     #[serde(default, deserialize_with = "given")]
-    #[schema(schema_with = when, required = false)]
+    #[schema(schema_with = super::plan::when, required = false)]
     publish_at: Option<When>,
     /// Keeps it without planning it.
     #[serde(default)]
@@ -53,31 +55,6 @@ struct Plan {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, required = false)]
     values: Option<BTreeMap<String, String>>,
-}
-
-/// A moment with an offset (RFC 3339), or `now`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
-    Now,
-    At(Timestamp),
-}
-
-/// What OpenAPI says of [`When`].
-pub(crate) fn when() -> Schema {
-    let now = Object::builder()
-        .schema_type(Type::String)
-        .enum_values(Some(["now"]));
-    let at = Object::builder()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
-    let either = AnyOf::builder()
-        .description(Some(
-            "`now`, or a moment with an offset, up to 75 days ahead (RFC 3339).",
-        ))
-        .item(now)
-        .item(at)
-        .examples([json!("now")]);
-    either.build().into()
 }
 
 /// The members of a new post that are not its content.
@@ -103,27 +80,22 @@ impl ToSchema for NewPost {
 
 impl<'de> Deserialize<'de> for NewPost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        let (plan, content): (Map<String, Value>, Map<String, Value>) = members
-            .into_iter()
-            .partition(|(name, _)| PLAN.contains(&name.as_str()));
-        Ok(Self {
-            content: serde_json::from_value(content.into()).map_err(D::Error::custom)?,
-            plan: serde_json::from_value(plan.into()).map_err(D::Error::custom)?,
-        })
+        let (plan, content) = plan_and_content(Map::deserialize(deserializer)?, PLAN)?;
+        let content = read(content.into())
+            .map_err(|fault| D::Error::custom(known_besides(&fault, &["kind"], PLAN)))?;
+        Ok(Self { content, plan })
     }
 }
 
-impl<'de> Deserialize<'de> for When {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "now" {
-            return Ok(When::Now);
-        }
-        text.parse().map(When::At).map_err(|_| {
-            D::Error::custom("`publishAt` must be `now` or a time with an offset, as in RFC 3339")
-        })
-    }
+/// Parts members into those of the plan, which are read, and those of the content.
+pub(super) fn plan_and_content<T: DeserializeOwned, E: Error>(
+    members: Map<String, Value>,
+    of_plan: &[&str],
+) -> Result<(T, Map<String, Value>), E> {
+    let (plan, content) = members
+        .into_iter()
+        .partition(|(name, _)| of_plan.contains(&name.as_str()));
+    Ok((part(plan)?, content))
 }
 
 /// What a preflight answers.
@@ -136,11 +108,21 @@ pub(crate) struct Preflight {
     findings: Vec<Finding>,
 }
 
+impl From<Vec<Finding>> for Preflight {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self {
+            can_be_published: !findings.iter().any(|finding| finding.is_blocking),
+            findings,
+        }
+    }
+}
+
 /// Takes a post in, to be published now or at a time.
 ///
-/// It is looked at first: 422 with all that keeps it from being published, unless it is a draft.
+/// It is looked at first: 422 with all that keeps it from being published. A draft is kept all the same, and its
+/// `warnings` have what was found.
 #[utoipa::path(post, path = "/instagram/accounts/{id}/posts", responses(
-    (status = 201, description = "The post, and what happens next.", body = PostView),
+    (status = 201, description = "The post, and what happens next.", body = PostView, example = json!(example(State::Scheduled))),
     NewPostRefusals,
 ))]
 pub(crate) async fn create_post(
@@ -170,13 +152,23 @@ pub(crate) async fn check_post(
     JsonBody(new): JsonBody<NewPost>,
 ) -> Result<Json<Preflight>, Problem> {
     let NewPost { content, plan } = new;
-    let content = with_template(&app, &account, content, &plan).await?;
-    let publish_at = moment(plan.publish_at, app.clock.now())?;
-    let findings = preflight::check(&app, &account, &content, Some(publish_at)).await?;
-    Ok(Json(Preflight {
-        can_be_published: !findings.iter().any(|finding| finding.is_blocking),
-        findings,
-    }))
+    let content = match with_template(&app, &account, content, &plan).await {
+        Err(refusal) if !refusal.findings.is_empty() => {
+            return Ok(Json(refusal.findings.into()));
+        }
+        content => content?,
+    };
+    let now = app.clock.now();
+    let (publish_at, mut findings) = match moment(plan.publish_at, now) {
+        Ok(publish_at) => (publish_at, Vec::new()),
+        Err(refusal) => (now, refusal.findings),
+    };
+    let looks = Looks::default();
+    let mut post = Post::new(String::new(), &account.id, "", content, now);
+    post.publish_at = Some(publish_at);
+    look_at(&looks, &app, &account, &mut post).await?;
+    findings.append(&mut post.warnings);
+    Ok(Json(findings.into()))
 }
 
 /// What the posts of one request share.
@@ -206,7 +198,7 @@ pub(super) async fn create(
     if ids.is_repeated
         && let Some(stored) = app.table.post(&account.id, &id).await?
     {
-        return Ok(stored);
+        return wake_stored(app, stored).await;
     }
     let NewPost { content, plan } = new;
     let content = with_template(app, account, content, &plan).await?;
@@ -217,11 +209,12 @@ pub(super) async fn create(
             None => None,
             some => Some(moment(some, now)?),
         };
+        look_at(looks, app, account, &mut post).await?;
         told("drafted", "The post is kept as a draft.", user, now)
     } else {
         let publish_at = moment(plan.publish_at, now)?;
-        plan_among(looks, app, account, &mut post, publish_at).await?;
-        told("scheduled", planned_sentence(&post), user, now)
+        plan_post(looks, app, account, &mut post, publish_at).await?;
+        told("scheduled", planned_sentence(&post, None), user, now)
     };
     add(app, post, entry).await
 }
@@ -233,7 +226,16 @@ pub(super) async fn add(app: &App, post: Post, entry: TimelineEntry) -> Result<P
         return Ok(post);
     }
     let stored = app.table.post(&post.account, &post.id).await?;
-    Ok(stored.unwrap_or(post))
+    wake_stored(app, stored.unwrap_or(post)).await
+}
+
+/// What was sent for a post when it was taken in may have come before it was written.
+async fn wake_stored(app: &App, stored: Post) -> Result<Post, Problem> {
+    let now = app.clock.now();
+    if stored.wake_at.is_some_and(|at| at <= now) {
+        wake(app, &stored, now).await?;
+    }
+    Ok(stored)
 }
 
 shared::refusals!(
@@ -255,117 +257,9 @@ fn content_refusals() -> Vec<Problem> {
     all.extend([
         publish_at_past(),
         publish_at_too_far(),
-        caption_not_supported(),
         templates::not_found(),
     ]);
     all
-}
-
-/// The refusal of a post that cannot be published as it is.
-pub(super) fn post_refused(findings: Vec<Finding>) -> Problem {
-    let first = findings.iter().find(|finding| finding.is_blocking);
-    let sentence = first.map_or(
-        "Shorten the caption to 2,200 characters.".to_owned(),
-        |first| first.sentence.clone(),
-    );
-    Problem {
-        findings,
-        ..Problem::unprocessable("post_refused", sentence)
-    }
-}
-
-pub(super) fn publish_at_past() -> Problem {
-    Problem::unprocessable(
-        "publish_at_past",
-        "`publishAt` lies in the past. Leave it out, or send `now`, to publish at once.",
-    )
-}
-
-pub(super) fn publish_at_too_far() -> Problem {
-    Problem::unprocessable(
-        "publish_at_too_far",
-        "`publishAt` may be 75 days ahead at most.",
-    )
-}
-
-fn caption_not_supported() -> Problem {
-    Problem::unprocessable("caption_not_supported", "A story has no caption.")
-}
-
-/// Plans a post for a time: looks at it, and says when it is prepared.
-///
-/// # Errors
-/// 422 with what the preflight found.
-pub(super) async fn plan_post(
-    app: &Arc<App>,
-    account: &Account,
-    post: &mut Post,
-    publish_at: Timestamp,
-) -> Result<(), Problem> {
-    plan_among(&Looks::default(), app, account, post, publish_at).await
-}
-
-async fn plan_among(
-    looks: &Looks,
-    app: &Arc<App>,
-    account: &Account,
-    post: &mut Post,
-    publish_at: Timestamp,
-) -> Result<(), Problem> {
-    let content = &post.content;
-    let findings = preflight::check_among(looks, app, account, content, Some(publish_at)).await?;
-    if findings.iter().any(|finding| finding.is_blocking) {
-        return Err(post_refused(findings));
-    }
-    let now = app.clock.now();
-    post.warnings = findings;
-    post.checked_at = Some(now);
-    post.publish_at = Some(publish_at);
-    if post.state != State::Scheduled {
-        post.become_state(State::Scheduled, None)
-            .map_err(|_| not_changeable())?;
-    }
-    post.waiting = None;
-    post.wake_at = Some(timing::prepare_at(
-        publish_at,
-        app.config.publish.prepare_ahead,
-        now,
-    ));
-    Ok(())
-}
-
-/// The refusal of a change to a post that is past being changed.
-pub(super) fn not_changeable() -> Problem {
-    Problem::conflict(
-        "post_not_changeable",
-        "The post is past being changed: its `state` says how it stands. It can be duplicated.",
-    )
-}
-
-pub(super) fn planned_sentence(post: &Post) -> String {
-    match post.publish_at {
-        Some(at) => format!(
-            "The post is planned for {}.",
-            at.strftime("%Y-%m-%d %H:%M UTC")
-        ),
-        None => "The post is planned.".into(),
-    }
-}
-
-/// The time that was asked for, if a post can be planned for it.
-pub(super) fn moment(when: Option<When>, now: Timestamp) -> Result<Timestamp, Problem> {
-    let at = match when.unwrap_or(When::Now) {
-        When::Now => return Ok(now),
-        When::At(at) => at,
-    };
-    // Whoever means now may have a clock that is a little behind.
-    if at < now - jiff::SignedDuration::from_mins(1) {
-        return Err(publish_at_past());
-    }
-    if at > now + timing::FARTHEST {
-        return Err(publish_at_too_far());
-    }
-    Ok(at)
 }
 
 /// The content with the caption that its template makes.
@@ -377,24 +271,22 @@ async fn with_template(
 ) -> Result<Content, Problem> {
     let Some(id) = &plan.template_id else {
         if plan.values.is_some() {
-            return Err(Problem::bad_request(
-                "invalid_body",
-                "The body was not understood: `values` belongs to a `templateId`.",
+            return Err(Problem::not_understood(
+                "`values` belongs to a `templateId`",
             ));
         }
         return Ok(content);
     };
     if content.caption().is_some() {
-        return Err(Problem::bad_request(
-            "invalid_body",
-            "The body was not understood: send `caption` or `templateId`.",
+        return Err(Problem::not_understood(
+            "`caption` and `templateId` exclude each other",
         ));
     }
     let template = templates::find(app, &account.company, id).await?;
     let values = plan.values.clone().unwrap_or_default();
     let caption = templates::fill(&template.text, &values)?;
     if !content.set_caption(caption) {
-        return Err(caption_not_supported());
+        return Err(Problem::not_understood(STORY_WITH_CAPTION));
     }
     Ok(content)
 }

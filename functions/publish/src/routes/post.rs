@@ -1,74 +1,25 @@
-//! One post: looking at it, changing it, calling it off, trying it again.
+//! One post: looking at it, calling it off, trying it again.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as FromState;
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
 use shared::account::Failure;
 use shared::app::App;
-use shared::http::{JsonBody, NewIds, Problem, given};
-use shared::post::{Content, Post, State, schema};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use shared::http::{NewIds, Problem};
+use shared::post::{Post, State};
 
-use super::new_post::{
-    When, add, moment, not_changeable, plan_post, planned_sentence, post_refused, publish_at_past,
-    publish_at_too_far,
-};
+use super::new_post::add;
 use super::own::{EditablePost, OwnPost, post_not_found};
-use super::view::PostView;
+use super::plan::{look_at, not_changeable, plan_post, planned_sentence, post_refused};
+use super::view::{PostView, example};
+use crate::preflight::Looks;
 use crate::steps::{save, told};
-use crate::timing;
 use crate::wake::stay_asleep;
 
 /// How often a post that somebody else just wrote is read anew.
-const TRIES: u32 = 8;
-
-/// What may be changed of a post: members of its content, which replace the former ones (`null` takes one back), its time,
-/// and whether it is a draft.
-#[derive(Clone, Deserialize)]
-pub(crate) struct PostChange {
-    #[serde(flatten)]
-    plan: PlanChange,
-    #[serde(flatten)]
-    content: Map<String, Value>,
-}
-
-impl PostChange {
-    fn is_empty(&self) -> bool {
-        self.content.is_empty() && self.plan.publish_at.is_none() && self.plan.draft.is_none()
-    }
-}
-
-/// What may be changed of a post besides its content.
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct PlanChange {
-    /// `now`, or a moment with an offset, up to 75 days ahead (RFC 3339).
-    #[serde(default, deserialize_with = "given")]
-    #[schema(schema_with = super::new_post::when, required = false)]
-    publish_at: Option<When>,
-    /// `true` takes it back to a draft, `false` plans it.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(required = false, nullable = false, example = false)]
-    draft: Option<bool>,
-}
-
-impl PartialSchema for PostChange {
-    fn schema() -> RefOr<Schema> {
-        let example = json!({"caption": "Fresher bread", "publishAt": "2026-12-01T09:00:00+01:00"});
-        schema::of_any_kind(PlanChange::schema(), example)
-    }
-}
-
-impl ToSchema for PostChange {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schema::schemas(schemas);
-    }
-}
+pub(super) const TRIES: u32 = 8;
 
 /// Shows a post.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/posts/{postId}", responses(
@@ -78,138 +29,12 @@ pub(crate) async fn get_post(OwnPost { post, .. }: OwnPost) -> Json<PostView> {
     Json(post.into())
 }
 
-/// Changes a post, as long as nothing irreversible has happened.
-///
-/// Members of its content replace the former ones; `null` takes one back.
-#[utoipa::path(patch, path = "/instagram/accounts/{id}/posts/{postId}", responses(
-    (status = 200, description = "The post as it is now.", body = PostView),
-    ChangeRefusals,
-))]
-pub(crate) async fn update_post(
-    FromState(app): FromState<Arc<App>>,
-    EditablePost {
-        caller,
-        account,
-        mut post,
-    }: EditablePost,
-    JsonBody(change): JsonBody<PostChange>,
-) -> Result<Json<PostView>, Problem> {
-    if change.is_empty() {
-        return Err(Problem::nothing_to_change());
-    }
-    for _ in 0..TRIES {
-        if !post.state.is_open() {
-            return Err(not_changeable());
-        }
-        let mut changed = post.clone();
-        let is_other_content = change_content(&mut changed, &change.content)?;
-        let now = app.clock.now();
-        if let Some(when) = change.plan.publish_at {
-            changed.publish_at = Some(moment(Some(when), now)?);
-        }
-        let is_begun_anew = post.state == State::Failed && change.plan.draft.is_some();
-        if is_begun_anew {
-            changed.start_again();
-        }
-        let is_draft = change.plan.draft.unwrap_or(post.state == State::Draft);
-        let sentence = if is_draft {
-            if post.state != State::Draft {
-                changed
-                    .become_state(State::Draft, None)
-                    .map_err(|_| not_changeable())?;
-                changed.forget_containers();
-            }
-            "The post was changed, and is a draft."
-        } else if post.state == State::Failed && change.plan.draft.is_none() {
-            // A retry plans it anew.
-            "The post was changed."
-        } else {
-            // A post that waits stays late; one that rests begins now where its time has passed.
-            let publish_at = match changed.publish_at {
-                Some(at) if !post.state.is_at_rest() => at,
-                Some(at) => at.max(now),
-                None => now,
-            };
-            replan(&app, &account, &mut changed, publish_at, is_other_content).await?;
-            "The post was changed."
-        };
-        let entry = told("changed", sentence, &caller.user, now);
-        if save(&app, &post, &mut changed, &[entry]).await? {
-            stay_asleep(&app, &post, now).await?;
-            return Ok(Json(changed.into()));
-        }
-        post = read_again(&app, &post).await?;
-    }
-    Err(Problem::unavailable())
-}
-
-/// Plans a changed post: what Instagram has prepared is kept where it still fits.
-async fn replan(
-    app: &Arc<App>,
-    account: &shared::account::Account,
-    post: &mut Post,
-    publish_at: jiff::Timestamp,
-    is_other_content: bool,
-) -> Result<(), Problem> {
-    let was = post.state;
-    let mut planned = post.clone();
-    plan_post(app, account, &mut planned, publish_at).await?;
-    let mut containers = planned.items.iter().chain(planned.container.iter());
-    let is_far = planned
-        .wake_at
-        .is_some_and(|wake_at| wake_at > app.clock.now());
-    let is_kept = !is_other_content
-        && !is_far
-        && containers.all(|container| timing::is_alive(container, publish_at));
-    if !is_kept {
-        planned.forget_containers();
-    } else if matches!(was, State::Preparing | State::Ready) {
-        // It goes on where it stood: only its time is another one.
-        planned
-            .become_state(State::Preparing, None)
-            .map_err(|_| not_changeable())?;
-        if was == State::Ready {
-            planned
-                .become_state(State::Ready, None)
-                .map_err(|_| not_changeable())?;
-            let now = app.clock.now();
-            planned.wake_at = Some(timing::ready_wake_at(&planned, publish_at, now));
-        }
-    }
-    *post = planned;
-    Ok(())
-}
-
-/// Puts the given members into the content; `true` where that changes it.
-fn change_content(post: &mut Post, members: &Map<String, Value>) -> Result<bool, Problem> {
-    if members.is_empty() {
-        return Ok(false);
-    }
-    let mut content = match serde_json::to_value(&post.content) {
-        Ok(Value::Object(content)) => content,
-        _ => Map::new(),
-    };
-    for (name, value) in members {
-        if value.is_null() {
-            content.remove(name);
-        } else {
-            content.insert(name.clone(), value.clone());
-        }
-    }
-    let content: Content = shared::http::extract::member(content.into())?;
-    let is_other = content != post.content;
-    if is_other {
-        post.set_content(content);
-    }
-    Ok(is_other)
-}
-
 /// Calls a post off. Asking again answers the same.
 ///
 /// One that is `unknown` is called off only once nothing is looked for any more, and keeps as its reason that nobody knows
 /// whether it is live.
 #[utoipa::path(delete, path = "/instagram/accounts/{id}/posts/{postId}", responses(
-    (status = 200, description = "The post, `canceled`.", body = PostView),
+    (status = 200, description = "The post, `canceled`.", body = PostView, example = json!(example(State::Canceled))),
     CancelRefusals,
 ))]
 pub(crate) async fn cancel_post(
@@ -246,7 +71,7 @@ pub(crate) async fn cancel_post(
         canceled.forget_containers();
         let entry = told("canceled", sentence, &caller.user, now);
         if save(&app, &post, &mut canceled, &[entry]).await? {
-            stay_asleep(&app, &post, now).await?;
+            stay_asleep(&app, &post, now).await;
             return Ok(Json(canceled.into()));
         }
         post = read_again(&app, &post).await?;
@@ -254,12 +79,12 @@ pub(crate) async fn cancel_post(
     Err(Problem::unavailable())
 }
 
-/// Tries a failed post again: it is published at its time or, where that has passed, now.
+/// Tries a failed post again: it is published at its time or, where that has passed, now, which is its `publishAt` then.
 ///
 /// Safe at any moment: only a post that is known not to be live starts again; for one that is `unknown` it is looked once
 /// more whether it is live.
 #[utoipa::path(post, path = "/instagram/accounts/{id}/posts/{postId}/retry", responses(
-    (status = 200, description = "The post, and what happens next.", body = PostView),
+    (status = 200, description = "The post, and what happens next.", body = PostView, example = json!(example(State::Scheduled))),
     RetryRefusals,
 ))]
 pub(crate) async fn retry_post(
@@ -281,9 +106,9 @@ pub(crate) async fn retry_post(
             }
             State::Failed => {
                 let publish_at = post.publish_at.unwrap_or(now).max(now);
-                plan_post(&app, &account, &mut again, publish_at).await?;
+                plan_post(&Looks::default(), &app, &account, &mut again, publish_at).await?;
                 again.start_again();
-                planned_sentence(&again)
+                planned_sentence(&again, post.publish_at)
             }
             _ => return Err(not_failed()),
         };
@@ -298,31 +123,25 @@ pub(crate) async fn retry_post(
 
 /// Makes a draft that shows the same.
 #[utoipa::path(post, path = "/instagram/accounts/{id}/posts/{postId}/duplicate", responses(
-    (status = 201, description = "The draft.", body = PostView),
+    (status = 201, description = "The draft.", body = PostView, example = json!(example(State::Draft))),
 ))]
 pub(crate) async fn duplicate_post(
     FromState(app): FromState<Arc<App>>,
-    EditablePost { caller, post, .. }: EditablePost,
+    EditablePost {
+        caller,
+        account,
+        post,
+    }: EditablePost,
     ids: NewIds,
 ) -> Result<(StatusCode, Json<PostView>), Problem> {
     let now = app.clock.now();
-    let copy = Post::new(ids.id(0), &post.account, &caller.user, post.content, now);
+    let mut copy = Post::new(ids.id(0), &post.account, &caller.user, post.content, now);
+    look_at(&Looks::default(), &app, &account, &mut copy).await?;
     let sentence = format!("The post is a copy of {}, kept as a draft.", post.id);
     let entry = told("drafted", sentence, &caller.user, now);
     let copy = add(&app, copy, entry).await?;
     Ok((StatusCode::CREATED, Json(copy.into())))
 }
-
-shared::refusals!(
-    /// What a change of a post is refused for.
-    pub(crate) ChangeRefusals: [
-        Problem::nothing_to_change(),
-        not_changeable(),
-        post_refused(Vec::new()),
-        publish_at_past(),
-        publish_at_too_far(),
-    ]
-);
 
 shared::refusals!(
     /// Why a post is not called off.
@@ -355,7 +174,7 @@ fn not_failed() -> Problem {
     )
 }
 
-async fn read_again(app: &App, post: &Post) -> Result<Post, Problem> {
+pub(super) async fn read_again(app: &App, post: &Post) -> Result<Post, Problem> {
     app.table
         .post(&post.account, &post.id)
         .await?

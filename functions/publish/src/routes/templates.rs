@@ -10,12 +10,13 @@ use http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{Caller, Editor, JsonBody, Problem, given, owned};
+use shared::http::{Caller, Editor, JsonBody, NewIds, Problem, given, owned};
 use shared::openapi::{Describe, Described};
 use shared::table::templates::{MOST_TEMPLATES, Template};
 use utoipa::ToSchema;
 
 use super::own::id_of_path;
+use super::plan::refused_for;
 
 const LONGEST_NAME: usize = 100;
 /// A caption has 2,200 characters at most; placeholders are longer than what they stand for, or shorter.
@@ -134,11 +135,18 @@ pub(crate) async fn list_templates(
 pub(crate) async fn create_template(
     State(app): State<Arc<App>>,
     Editor(caller): Editor,
+    ids: NewIds,
     JsonBody(new): JsonBody<NewTemplate>,
 ) -> Result<(StatusCode, Json<TemplateView>), Problem> {
+    let id = ids.id(0);
+    if ids.is_repeated
+        && let Some(stored) = app.table.template(&caller.company, &id).await?
+    {
+        return Ok((StatusCode::CREATED, Json(stored.into())));
+    }
     let now = app.clock.now();
     let template = Template {
-        id: uuid::Uuid::new_v4().to_string(),
+        id,
         name: name(&new.name)?,
         text: text(new.text)?,
         version: 1,
@@ -287,17 +295,13 @@ fn too_many_templates() -> Problem {
 }
 
 fn value_missing(name: &str) -> Problem {
-    Problem::unprocessable(
-        "template_value_missing",
-        format!("`values` has no `{name}`, which the template needs."),
-    )
+    let sentence = format!("`values` has no `{name}`, which the template needs: add it.");
+    refused_for("template_value_missing", "values", sentence)
 }
 
 fn value_unknown(name: &str) -> Problem {
-    Problem::unprocessable(
-        "template_value_unknown",
-        format!("The template has no placeholder `{name}`."),
-    )
+    let sentence = format!("The template has no placeholder `{name}`: leave the value out.");
+    refused_for("template_value_unknown", "values", sentence)
 }
 
 /// The company's template with this id.

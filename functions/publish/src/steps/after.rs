@@ -9,9 +9,11 @@ use shared::post::{COMMENT_UNCLEAR, FirstComment, Post};
 use shared::secret::AccessToken;
 use shared::verdict;
 
-use super::settle::{Found, find};
-use super::{Step, save};
+use super::outcome::without_promises;
+use super::settle::{CLOCKS_APART, Found, find};
+use super::{Step, save, stamp};
 use crate::timing;
+use crate::wake::wake_and_write;
 
 /// How often each of them is tried.
 const MOST_TRIES: u32 = 6;
@@ -23,8 +25,6 @@ const COMMENT_QUIET: SignedDuration = SignedDuration::from_secs(60);
 const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(20);
 /// So many pages of comments are looked through.
 const MOST_PAGES: usize = 10;
-/// Instagram's clock and ours may differ by so much.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(2);
 
 /// Does the next of the things that follow.
 pub(super) async fn finish(step: Step) -> Result<(), TaskError> {
@@ -115,7 +115,8 @@ async fn give_up(step: Step, reason: Option<Failure>) -> Result<(), TaskError> {
 }
 
 /// Ends without a first comment that we know.
-async fn no_comment(step: Step, failure: Failure) -> Result<(), TaskError> {
+async fn no_comment(step: Step, mut failure: Failure) -> Result<(), TaskError> {
+    failure.message = without_promises(&failure.message);
     let mut post = step.post.clone();
     post.wake_at = None;
     post.waiting = None;
@@ -146,13 +147,12 @@ async fn find_media(step: Step, token: &AccessToken) -> Result<(), TaskError> {
     post.permalink = media.permalink;
     post.published_at = media.published_at.or(post.published_at);
     post.tries = 0;
+    post.waiting = None;
     post.wake_at = Some(step.now);
-    super::stamp(&step.post, &mut post, step.now);
-    crate::wake::wake(&step.app, &post, step.now).await?;
-    step.app
-        .table
-        .write_published_post(&post, step.post.version, &media.id, &[])
-        .await?;
+    stamp(&step.post, &mut post, step.now);
+    let table = &step.app.table;
+    let write = table.write_published_post(&post, step.post.version, &media.id, &[]);
+    wake_and_write(&step.app, &post, write).await?;
     Ok(())
 }
 
@@ -163,11 +163,13 @@ async fn find_address(step: Step, token: &AccessToken) -> Result<(), TaskError> 
     let permalink = match read {
         Ok(answered) => answered.value.permalink,
         Err(error) => {
-            step.note_refusal(token, &error).await?;
+            step.note_refusal(token, &error, step.app.clock.now())
+                .await?;
             None
         }
     };
     let mut post = step.post.clone();
+    post.waiting = None;
     match permalink {
         Some(permalink) => {
             post.permalink = Some(permalink);
@@ -261,7 +263,7 @@ async fn send_comment(
     post.waiting = Some(reason);
     // It is looked for before it is sent again.
     step.save(post, &[]).await?;
-    step.note_refusal(token, &error).await
+    step.note_refusal(token, &error, step.app.clock.now()).await
 }
 
 fn is_final(error: &GraphError) -> bool {
@@ -289,7 +291,8 @@ async fn look(step: &Step, token: &AccessToken, comment: &FirstComment) -> Resul
         let page = match graph.comments(token, media, after.as_deref()).await {
             Ok(answered) => answered.value,
             Err(error) => {
-                step.note_refusal(token, &error).await?;
+                step.note_refusal(token, &error, step.app.clock.now())
+                    .await?;
                 return Ok(Look::Unclear(verdict::failure(&error, step.now)));
             }
         };

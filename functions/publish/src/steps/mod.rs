@@ -11,6 +11,7 @@ mod after;
 mod audit;
 mod budget;
 mod outcome;
+mod pause;
 mod prepare;
 mod publish;
 mod settle;
@@ -176,12 +177,16 @@ impl Step {
         }
     }
 
-    /// Keeps what a refusal of Instagram's means for the account.
-    async fn note_refusal(&self, token: &AccessToken, error: &GraphError) -> Result<(), TaskError> {
+    /// Keeps what a refusal of Instagram's at `at` means for the account.
+    async fn note_refusal(
+        &self,
+        token: &AccessToken,
+        error: &GraphError,
+        at: Timestamp,
+    ) -> Result<(), TaskError> {
         let weight = verdict::weigh(&self.app, &self.account, token, error).await?;
-        let now = self.app.clock.now();
         verdict::take_over(&self.app, &self.account, true, BY_SCHEDULE, |record| {
-            verdict::note_failure(record, error, weight, now);
+            verdict::note_failure(record, error, weight, at);
         })
         .await?;
         Ok(())
@@ -214,12 +219,14 @@ impl Step {
     }
 
     async fn fail_overdue(&self, cause: Option<&Failure>) -> Result<(), TaskError> {
-        let because = cause.map_or_else(String::new, |cause| format!(" {}", cause.message));
+        let because = cause.map_or_else(String::new, |cause| {
+            format!(" {}", outcome::without_promises(&cause.message))
+        });
         self.fail(Failure {
             code: "overdue".into(),
             message: format!(
-                "The post could not be published within an hour of its time and was not published.{because} A retry \
-                 publishes it now."
+                "The post could not be published within an hour of its time and was not published.{because} Once \
+                 nothing keeps it any more, a retry publishes it."
             ),
             at: self.now,
         })

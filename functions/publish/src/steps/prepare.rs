@@ -1,7 +1,7 @@
 //! Until Instagram has everything: a carousel's items first, then the container that is published.
 
 use jiff::SignedDuration;
-use shared::account::Failure;
+use shared::account::{Failure, PublishingPause};
 use shared::graph::{ContainerStatus, Endpoint, ErrorKind, GraphError};
 use shared::lambda::TaskError;
 use shared::post::{Container, Post, State};
@@ -9,7 +9,7 @@ use shared::secret::AccessToken;
 
 use super::outcome::{Outcome, failure, outcome};
 use super::{Closed, Step, become_state, publish, settle};
-use crate::preflight;
+use crate::preflight::{self, PAUSED_TOO_LONG, QUOTA_USED_UP};
 use crate::timing;
 
 /// A preflight that is younger is not repeated.
@@ -40,18 +40,18 @@ pub(super) async fn prepare(mut step: Step) -> Result<(), TaskError> {
     }
     // What is made already is only asked about, which nobody restricts.
     let is_made = step.post.container.is_some();
-    let pause = step.account.publishing_pause_at(step.now);
-    if let Some(pause) = pause.filter(|pause| pause.needs_person() && !is_made) {
-        let closed = Closed {
-            reason: pause.reason.clone(),
-            until: Some(pause.until),
-        };
+    let pause = step.account.publishing_paused.as_ref();
+    let is_paused = !is_made && pause.is_some_and(PublishingPause::needs_person);
+    if is_paused && let Some(closed) = step.paused() {
         return step.wait(closed).await;
     }
     let token = match step.token().await? {
         Ok(token) => token,
         Err(closed) => return step.wait(closed).await,
     };
+    if is_paused && let Some(closed) = step.probe_pause().await? {
+        return step.wait(closed).await;
+    }
     let wanted = step.post.content.item_containers();
     let made = step.post.items.len();
     if step.post.container.is_none() && made < wanted.len() {
@@ -108,7 +108,11 @@ async fn check(step: &mut Step) -> Result<Option<Failure>, TaskError> {
         step.post.publish_at,
     )
     .await?;
-    let blocking = found.iter().find(|finding| finding.is_blocking);
+    // A pause may end earlier, and a full quota empties bit by bit: a post waits for both, where it meets them.
+    let is_waited_for = |code: &str| [QUOTA_USED_UP, PAUSED_TOO_LONG].contains(&code);
+    let blocking = found
+        .iter()
+        .find(|finding| finding.is_blocking && !is_waited_for(&finding.code));
     let reason = blocking.map(|finding| Failure {
         code: finding.code.clone(),
         message: finding.sentence.clone(),
@@ -172,6 +176,10 @@ async fn keep_created(
         Ok(id) => id,
         Err(error) => return refused(step, token, error).await,
     };
+    let pause = step.account.publishing_paused.as_ref();
+    if pause.is_some_and(PublishingPause::needs_person) {
+        step.end_pause().await?;
+    }
     let mut post = step.post.clone();
     let mut told = Vec::new();
     if post.state != State::Preparing {
@@ -240,7 +248,8 @@ async fn ready(mut step: Step) -> Result<(), TaskError> {
 
 /// What becomes of the post after a refusal.
 async fn refused(step: Step, token: &AccessToken, error: GraphError) -> Result<(), TaskError> {
-    step.note_refusal(token, &error).await?;
+    step.note_refusal(token, &error, step.app.clock.now())
+        .await?;
     let mut reason = failure(error.kind, step.now);
     if let Some(index) = step.item {
         reason.message = format!("Item {} of the carousel: {}", index + 1, reason.message);

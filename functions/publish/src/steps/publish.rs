@@ -52,11 +52,7 @@ pub(super) async fn publish(step: Step) -> Result<(), TaskError> {
         let waiting = step.post.waiting.clone();
         return step.fail_overdue(waiting.as_ref()).await;
     }
-    if let Some(pause) = step.account.publishing_pause_at(step.now) {
-        let closed = Closed {
-            reason: pause.reason.clone(),
-            until: Some(pause.until),
-        };
+    if let Some(closed) = step.paused() {
         return step.wait(closed).await;
     }
     let token = match step.token().await? {
@@ -68,6 +64,9 @@ pub(super) async fn publish(step: Step) -> Result<(), TaskError> {
         Some(container) if timing::is_alive(container, step.now) => container.id.clone(),
         _ => return prepare_anew(step).await,
     };
+    if let Some(closed) = step.probe_pause().await? {
+        return step.wait(closed).await;
+    }
     become_state(&mut post, State::Publishing, None)?;
     let at = step.app.clock.now();
     let before = step.post.attempt.clone();
@@ -97,13 +96,15 @@ pub(super) async fn publish(step: Step) -> Result<(), TaskError> {
     match answer {
         Ok(answered) => {
             published(&step, answered.value).await?;
+            step.end_pause().await?;
             step.note_usage(&answered.usage).await
         }
         Err(error) if is_unsent(&error) => unsent(step, before, &error).await,
         Err(error) => {
             // First the post, then the account: the post's state is what must not be lost.
-            unclear(&step, &error).await?;
-            step.note_refusal(&token, &error).await
+            let at = step.app.clock.now();
+            unclear(&step, &error, at).await?;
+            step.note_refusal(&token, &error, at).await
         }
     }
 }
@@ -199,6 +200,7 @@ pub(super) fn sentence(post: &Post, publish_at: Timestamp, now: Timestamp) -> St
         .duration_since(publish_at.max(post.created_at))
         .as_mins();
     match late {
+        _ if post.is_at_once => "The post is live.".into(),
         ..1 => "The post is live.".into(),
         1 => "The post is live, a minute late.".into(),
         _ => format!("The post is live, {late} minutes late."),
@@ -206,8 +208,7 @@ pub(super) fn sentence(post: &Post, publish_at: Timestamp, now: Timestamp) -> St
 }
 
 /// An error is no proof that nothing was published: the post is looked for, once the call has had its time.
-async fn unclear(step: &Step, error: &GraphError) -> Result<(), TaskError> {
-    let now = step.app.clock.now();
+async fn unclear(step: &Step, error: &GraphError, now: Timestamp) -> Result<(), TaskError> {
     let is_refusal = error.http_status.is_some_and(|status| status < 500) && error.code.is_some();
     let mut post = step.post.clone();
     let reason = Failure {

@@ -7,10 +7,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::Failure;
-use shared::graph::{ContainerStatus, ErrorKind, PublishedMedia};
+use shared::graph::{AccountEffect, ContainerStatus, ErrorKind, PublishedMedia};
 use shared::lambda::TaskError;
 use shared::post::{Attempt, Content, Post, State};
 use shared::secret::AccessToken;
+use shared::sync::BY_SCHEDULE;
+use shared::table::timeline::TimelineEntry;
+use shared::verdict;
 
 use super::outcome::{Outcome, failure, outcome};
 use super::prepare::{make_anew, may_make_anew};
@@ -23,7 +26,7 @@ const MOST_CALLS: u32 = 5;
 /// So often a container that Instagram does not show any more is asked about before it is given up.
 const LOOKS_FOR_A_CONTAINER: u32 = 5;
 /// Instagram's clock and ours may differ by so much.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(2);
+pub(super) const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(2);
 
 /// What the account's media show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,7 @@ enum Decision {
 
 /// Finds out, and does what follows.
 pub(super) async fn settle(mut step: Step) -> Result<(), TaskError> {
+    let mut told = Vec::new();
     if step.post.state == State::Publishing {
         // Nobody told how the call went: its process has ended.
         let reason = Failure {
@@ -68,19 +72,30 @@ pub(super) async fn settle(mut step: Step) -> Result<(), TaskError> {
                 .into(),
             at: step.now,
         };
+        told.push(step.told("answer_lost", reason.message.clone()));
         become_state(&mut step.post, State::Unknown, Some(reason))?;
     }
+    note_refusal_of_others(&step).await?;
     let token = match step.token().await? {
         Ok(token) => token,
-        Err(closed) => return look_again(step, Some(closed)).await,
+        Err(closed) => return look_again(step, Some(closed.reason), told).await,
     };
     let graph = step.app.graph.for_login(step.account.login);
-    let container = match &step.post.container {
-        Some(container) => graph
-            .container_status(&token, &container.id)
-            .await
-            .map(|answered| answered.value)
-            .map_err(|error| error.kind),
+    let status = match &step.post.container {
+        Some(container) => Some(graph.container_status(&token, &container.id).await),
+        None => None,
+    };
+    let container = match status {
+        Some(Ok(answered)) => Ok(answered.value),
+        Some(Err(error)) => {
+            step.note_refusal(&token, &error, step.app.clock.now())
+                .await?;
+            if error.row().effect == AccountEffect::RateLimited {
+                let reason = failure(error.kind, step.now);
+                return look_again(step, Some(reason), told).await;
+            }
+            Err(error.kind)
+        }
         None => Ok(ContainerStatus::Expired),
     };
     let found = find(&step, &token).await?;
@@ -99,10 +114,32 @@ pub(super) async fn settle(mut step: Step) -> Result<(), TaskError> {
         Decision::LookAt(at) => {
             let mut post = step.post.clone();
             post.wake_at = Some(at);
-            step.save(post, &[]).await
+            step.save(post, &told).await
         }
-        Decision::LookAgain => look_again(step, None).await,
+        Decision::LookAgain => look_again(step, None, told).await,
     }
+}
+
+/// A refusal that holds for the account's other posts pauses them: whoever met it may have ended before that was written.
+async fn note_refusal_of_others(step: &Step) -> Result<(), TaskError> {
+    let attempt = step.post.attempt.as_ref();
+    let Some(refusal) = attempt.and_then(|attempt| attempt.refusal.as_ref()) else {
+        return Ok(());
+    };
+    let Some(kind) = kind_of(refusal) else {
+        return Ok(());
+    };
+    let pause = step.account.publishing_paused.as_ref();
+    let is_noted = pause.is_some_and(|pause| pause.reason.at >= refusal.at);
+    if is_noted || refusal.at < step.account.connected_at {
+        return Ok(());
+    }
+    let now = step.app.clock.now();
+    verdict::take_over(&step.app, &step.account, false, BY_SCHEDULE, |record| {
+        verdict::pause_publishing(record, kind, refusal.at, now);
+    })
+    .await?;
+    Ok(())
 }
 
 /// What container and media together say.
@@ -173,6 +210,10 @@ fn unpublished(post: &Post, attempt: &Attempt, found: Found, now: Timestamp) -> 
     match outcome(kind, attempt.number - 1, None, now) {
         Outcome::Again(pause) if now < attempt.at + pause => Decision::LookAt(attempt.at + pause),
         Outcome::Again(_) => Decision::PublishAgain,
+        // It has ended: calls are made for the account again.
+        Outcome::Wait(_) if kind.row().effect == AccountEffect::RateLimited => {
+            Decision::PublishAgain
+        }
         Outcome::Wait(until) => Decision::Wait(reason, until),
         Outcome::Renew => anew_or_fail(post, reason),
         Outcome::Fail => Decision::Fail(reason),
@@ -218,12 +259,17 @@ pub(super) async fn find(step: &Step, token: &AccessToken) -> Result<Found, Task
         .for_login(step.account.login)
         .newest_media(token, &step.account.platform_account_id, is_story)
         .await;
-    let Ok(newest) = newest else {
-        return Ok(Found::Unreadable);
+    let newest = match newest {
+        Ok(answered) => answered.value,
+        Err(error) => {
+            step.note_refusal(token, &error, step.app.clock.now())
+                .await?;
+            return Ok(Found::Unreadable);
+        }
     };
     let mut fitting = Vec::new();
-    for media in newest.value {
-        if !fits(&step.post, &media, step.now) {
+    for media in newest {
+        if !fits(&step.post, &media) {
             continue;
         }
         let table = &step.app.table;
@@ -241,8 +287,8 @@ pub(super) async fn find(step: &Step, token: &AccessToken) -> Result<Found, Task
     })
 }
 
-/// Whether a media can be this post: its kind, its caption, and a time since publishing began.
-fn fits(post: &Post, media: &PublishedMedia, now: Timestamp) -> bool {
+/// Whether a media can be this post: its kind, its caption, and a time at which a call of ours can have made it.
+fn fits(post: &Post, media: &PublishedMedia) -> bool {
     let Some(attempt) = &post.attempt else {
         return false;
     };
@@ -261,9 +307,11 @@ fn fits(post: &Post, media: &PublishedMedia, now: Timestamp) -> bool {
             .as_deref()
             .is_none_or(|kind| kind == "STORY"),
     };
+    let first = attempt.first_at - CLOCKS_APART;
+    let last = attempt.at + timing::QUIET + CLOCKS_APART;
     let is_of_time = media
         .published_at
-        .is_some_and(|at| at >= attempt.first_at - CLOCKS_APART && at <= now + CLOCKS_APART);
+        .is_some_and(|at| at >= first && at <= last);
     is_of_kind && is_of_time && same_text(post.content.caption(), media.caption.as_deref())
 }
 
@@ -305,7 +353,7 @@ pub(super) async fn live(step: Step, media: Option<Box<PublishedMedia>>) -> Resu
     Ok(())
 }
 
-/// A refusal that paused the account's posts was none: this one is live.
+/// The refusal that paused the account's posts was none: this one is live.
 async fn end_disproved_pause(step: &Step) -> Result<(), TaskError> {
     let attempt = step.post.attempt.as_ref();
     let Some(refusal) = attempt.and_then(|attempt| attempt.refusal.as_ref()) else {
@@ -316,7 +364,9 @@ async fn end_disproved_pause(step: &Step) -> Result<(), TaskError> {
         .table
         .update_account(account, now, |record| {
             let paused = record.publishing_paused.as_ref();
-            let is_disproved = paused.is_some_and(|pause| pause.reason.code == refusal.code);
+            let is_disproved = paused.is_some_and(|pause| {
+                (&pause.reason.code, pause.reason.at) == (&refusal.code, refusal.at)
+            });
             if is_disproved {
                 record.publishing_paused = None;
             }
@@ -327,10 +377,13 @@ async fn end_disproved_pause(step: &Step) -> Result<(), TaskError> {
 }
 
 /// Looks again later, and for a day at most.
-async fn look_again(step: Step, closed: Option<Closed>) -> Result<(), TaskError> {
+async fn look_again(
+    step: Step,
+    waiting: Option<Failure>,
+    mut told: Vec<TimelineEntry>,
+) -> Result<(), TaskError> {
     let mut post = step.post.clone();
-    let mut told = Vec::new();
-    post.waiting = closed.map(|closed| closed.reason);
+    post.waiting = waiting;
     match timing::look_after(post.tries) {
         Some(pause) => {
             post.wake_at = Some(step.now + pause);
@@ -464,11 +517,11 @@ mod tests {
             Decision::PublishAgain => {
                 assert!(is_finished && is_quiet && !is_known_earlier, "{case:?}");
                 assert!(case.number < MOST_CALLS, "{case:?}");
-                let follows = case.refusal.map(|kind| outcome(kind, 0, None, begun()));
-                assert!(
-                    matches!(follows, None | Some(Outcome::Again(_))),
-                    "{case:?}"
-                );
+                let is_passing = case.refusal.is_none_or(|kind| {
+                    let is_again = matches!(outcome(kind, 0, None, begun()), Outcome::Again(_));
+                    is_again || kind.row().effect == AccountEffect::RateLimited
+                });
+                assert!(is_passing, "{case:?}");
             }
             Decision::Wait(..) => assert!(is_finished && is_quiet, "{case:?}"),
             Decision::Renew(_) | Decision::Fail(_) => {

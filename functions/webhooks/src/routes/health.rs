@@ -71,7 +71,6 @@ pub(crate) struct DayView {
 
 impl From<EventDay> for DayView {
     fn from(day: EventDay) -> Self {
-        let events = day.by_push + day.by_poll;
         Self {
             day: day.day,
             by_push: day.by_push,
@@ -79,7 +78,7 @@ impl From<EventDay> for DayView {
             duplicates: day.duplicates,
             out_of_order: day.out_of_order,
             late: day.late,
-            average_delay_seconds: day.delay_seconds.checked_div(events).unwrap_or(0),
+            average_delay_seconds: day.delay_seconds.checked_div(day.by_push).unwrap_or(0),
             unreadable: day.unreadable,
         }
     }

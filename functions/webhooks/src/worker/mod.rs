@@ -49,7 +49,9 @@ pub(crate) async fn handle(app: &Arc<App>, delivered: Delivered) -> Result<(), T
     let Some(known) = known else {
         return Ok(());
     };
-    if !known.deliveries.contains(&record.delivered.delivery) {
+    // Who asked for it anew has not been told again.
+    let is_push = record.delivered.source == Source::Push;
+    if is_push && !known.deliveries.contains(&record.delivered.delivery) {
         let counted = vec![("duplicates", 1)];
         let delivery = &record.delivered.delivery;
         app.table.note_duplicate(&known, delivery, &counted).await?;
@@ -167,12 +169,12 @@ async fn carry_out(
 /// What is counted of every event.
 fn counted(record: &EventRecord) -> Counted {
     let delivered = &record.delivered;
-    let by = match delivered.source {
-        Source::Push => "byPush",
-        Source::Poll => "byPoll",
-    };
+    // How late something is that we asked for says nothing of Meta.
+    if delivered.source == Source::Poll {
+        return vec![("byPoll", 1)];
+    }
     let delay = delivered.received_at.duration_since(record.occurred_at);
-    let mut counted = vec![(by, 1)];
+    let mut counted = vec![("byPush", 1)];
     if let Ok(seconds @ 1..) = u64::try_from(delay.as_secs()) {
         counted.push(("delaySeconds", seconds));
     }

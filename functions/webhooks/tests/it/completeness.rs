@@ -171,12 +171,6 @@ async fn five_hundred_events_through_faults_are_each_kept_once() {
 }
 
 #[tokio::test]
-#[ignore = "takes many minutes: 100,000 events in a debug build"]
-async fn a_hundred_thousand_events_through_faults_are_each_kept_once() {
-    flood(100_000).await;
-}
-
-#[tokio::test]
 async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_broken() {
     let mut ends = Vec::new();
     for breaks in [false, true] {

@@ -196,7 +196,9 @@ impl Queues {
             .by_name
             .get_mut(&name_of(&source))
             .ok_or_else(missing)?;
-        for (_, message) in std::mem::take(&mut queue.messages) {
+        for (_, mut message) in std::mem::take(&mut queue.messages) {
+            // It counts as new. Who was given up once is tried as often as at first.
+            message.receives = 0;
             let origin = message.source.as_deref().map(name_of);
             let target = destination
                 .clone()

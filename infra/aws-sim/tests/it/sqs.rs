@@ -106,6 +106,11 @@ async fn a_message_received_too_often_goes_to_the_dead_letters_and_back() {
     it.sqs("StartMessageMoveTask", json!({"SourceArn": arn("dead")}))
         .await;
     assert_eq!(it.aws.messages("jobs"), ["poison"]);
+    for _ in 0..2 {
+        assert_eq!(it.receive(&url).await.len(), 1, "as often as at first");
+        it.turn(SECOND);
+    }
+    assert!(it.receive(&url).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! From a start of the functions to an account that is listed.
 
+use jiff::SignedDuration;
 use serde_json::Value;
+use url::Url;
 use world::gateway::{HttpCall, Reply};
 use world::login::{self, Begun};
 use world::resources::{AUDIT_SCHEDULE, POST_AUDIT_SCHEDULE};
 use world::{Decision, INSTAGRAM_APP_ID};
 
 use super::{COMPANY, Journey, USER, USERNAME, same};
-use crate::stage::{ACCOUNTS, POSTS};
+use crate::stage::{ACCOUNTS, EVENTS, POSTS, RECEIVER};
 
 impl Journey<'_> {
     pub(super) async fn starts(&self) -> Result<(), String> {
@@ -45,7 +47,11 @@ impl Journey<'_> {
                 serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
             let answer = match event["routeKey"].as_str() {
                 Some(route) => {
-                    let answer = self.stage.invoke(&self.stage.behind(route)?, text).await?;
+                    let function = match route {
+                        "$default" => RECEIVER.to_owned(),
+                        route => self.stage.behind(route)?,
+                    };
+                    let answer = self.stage.invoke(&function, text).await?;
                     let status = Reply::parse(&answer)?.status;
                     same(
                         &format!("whether {name} fails: {answer}"),
@@ -56,8 +62,11 @@ impl Journey<'_> {
                 }
                 None => {
                     let source = event["Records"][0]["eventSourceARN"].as_str();
-                    let is_of_posts = source.is_some_and(|arn| arn.ends_with(":posts"));
-                    let queue = if is_of_posts { POSTS } else { ACCOUNTS };
+                    let queue = match source.and_then(|arn| arn.rsplit(':').next()) {
+                        Some("posts") => POSTS,
+                        Some("events") => EVENTS,
+                        _ => ACCOUNTS,
+                    };
                     let worker = self.stage.worker(queue)?;
                     let answer = self.stage.invoke(&worker, text).await?;
                     same(&name, answer.as_str(), r#"{"batchItemFailures":[]}"#)?;
@@ -82,11 +91,7 @@ impl Journey<'_> {
         same("where it leads", begun.url.starts_with(&expected), true)?;
         self.done("Ann begins a login", &expected);
 
-        let back = login::consent(&stage.browser, &begun.url, USERNAME, Decision::Allow).await?;
-        let code = back.query_pairs().find(|(name, _)| name == "code");
-        stage.note_secret(&code.ok_or("no code")?.1);
-        let page = stage.call(begun.return_by(&back)).await?;
-        self.account = login::account_on_page(&page).ok_or_else(|| page.text())?;
+        let back = self.allow(&begun).await?;
         self.done(
             "She allows it at Instagram, and the callback connects",
             &self.account,
@@ -116,6 +121,28 @@ impl Journey<'_> {
             "The token is in Secrets Manager, and nowhere else",
             &format!("none of {secrets} secrets in the table, a schedule, an answer or a log"),
         );
+        Ok(())
+    }
+
+    /// Ann allows it at Instagram, and the callback connects. Returns the address to which Instagram sent her.
+    async fn allow(&mut self, begun: &Begun) -> Result<Url, String> {
+        let stage = self.stage;
+        let back = login::consent(&stage.browser, &begun.url, USERNAME, Decision::Allow).await?;
+        let code = back.query_pairs().find(|(name, _)| name == "code");
+        stage.note_secret(&code.ok_or("no code")?.1);
+        let page = stage.call(begun.return_by(&back)).await?;
+        self.account = login::account_on_page(&page).ok_or_else(|| page.text())?;
+        Ok(back)
+    }
+
+    /// The same login once more, of which nothing is shown.
+    pub(super) async fn connects_again(&mut self) -> Result<(), String> {
+        let stage = self.stage;
+        let begun = Begun::read(&stage.call(login::begin(USER, COMPANY, "")).await?)?;
+        stage.note_secret(&begun.state);
+        self.allow(&begun).await?;
+        stage.clock.advance(SignedDuration::from_mins(2))?;
+        stage.work().await?;
         Ok(())
     }
 

@@ -77,7 +77,12 @@ impl Journey<'_> {
     pub(super) async fn leaves_nothing(&self) -> Result<(), String> {
         let aws = &self.stage.aws;
         same("what is delivered", self.stage.work().await?, 0)?;
-        for queue in [&aws.queues.queue_url, &aws.queues.post_queue_url] {
+        let queues = &aws.queues;
+        for queue in [
+            &queues.queue_url,
+            &queues.post_queue_url,
+            &queues.event_queue_url,
+        ] {
             same("the queue", aws.depth(queue).await?, 0)?;
         }
         same(

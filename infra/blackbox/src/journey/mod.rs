@@ -2,6 +2,7 @@
 
 mod connecting;
 mod ending;
+mod events;
 mod keeping;
 mod publishing;
 
@@ -44,11 +45,13 @@ pub(crate) async fn go(stage: &Stage) -> Result<(), String> {
     journey.is_listed().await?;
     journey.syncs().await?;
     journey.publishes().await?;
+    journey.is_told_of_a_comment().await?;
     journey.is_renewed_by_hand().await?;
     journey.is_renewed_by_schedule().await?;
     journey.is_audited().await?;
     journey.sets_bad_messages_aside().await?;
     journey.disconnects().await?;
+    journey.is_erased().await?;
     journey.leaves_nothing().await?;
     say("All of it was answered as expected.");
     Ok(())

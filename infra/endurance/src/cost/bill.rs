@@ -50,7 +50,10 @@ impl Usage {
             write_units: units(|counted| counted.write_units),
             read_units: units(|counted| counted.read_units),
             secrets_calls: calls("secretsmanager", ""),
-            queue_requests: 2.0 * batches + firings + calls("sqs", "SendMessage"),
+            queue_requests: 2.0 * batches
+                + firings
+                + calls("sqs", "SendMessage")
+                + calls("sqs", "SendMessageBatch"),
             firings,
             invocations,
             gigabyte_seconds: seconds * prices::MEMORY_GB,

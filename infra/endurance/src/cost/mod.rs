@@ -1,9 +1,10 @@
-//! What an account costs a month: accounts live in good weather, what they call is counted, and list prices are put in.
+//! What an account costs a month, and what an event of Instagram's costs: accounts live in good weather, what they call is counted, and list prices are put in.
 //!
 //! The days are cut so that each kind of work can be told apart: people connect; days with nothing but the daily sync;
 //! days in which each token is renewed once; and calls of the API that look at each account once.
 
 mod bill;
+mod event;
 mod prices;
 mod table;
 
@@ -50,7 +51,8 @@ pub(crate) async fn run(options: &CostOptions) -> Result<(), String> {
         counted.push(count(options, page_size).await?);
     }
     table::print(options, &counted);
-    Ok(())
+    crate::say("");
+    event::run(options.seed).await
 }
 
 async fn count(options: &CostOptions, page_size: usize) -> Result<Counted, String> {

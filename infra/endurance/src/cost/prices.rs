@@ -17,6 +17,8 @@ pub(crate) mod dollars {
     /// A firing of EventBridge Scheduler, above 14 million a month, which are free.
     /// <https://aws.amazon.com/eventbridge/pricing/>
     pub(crate) const FIRING: f64 = 1.00 / 1e6;
+    /// An event on a bus of EventBridge.
+    pub(crate) const BUS_EVENT: f64 = 1.00 / 1e6;
     /// A request to Lambda. <https://aws.amazon.com/lambda/pricing/>
     pub(crate) const LAMBDA_REQUEST: f64 = 0.20 / 1e6;
     /// A gigabyte-second of Lambda, arm64.
@@ -39,8 +41,10 @@ pub(crate) const MEMORY_GB: f64 = 0.125;
 pub(crate) const TASK_SECONDS: f64 = 0.5;
 /// How long a step of a login runs, seconds: three answers of Instagram's.
 pub(crate) const LOGIN_SECONDS: f64 = 1.5;
-/// How long an API read runs, seconds.
+/// How long an API read runs, seconds; the receiver of webhooks takes as long for a delivery.
 pub(crate) const READ_SECONDS: f64 = 0.01;
+/// How long the handling of an event runs, seconds: a dozen calls of AWS.
+pub(crate) const EVENT_SECONDS: f64 = 0.1;
 /// What Lambda itself writes to the log for each invocation (START, END, REPORT), bytes.
 pub(crate) const PLATFORM_LOG_BYTES: f64 = 300.0;
 /// What DynamoDB adds to each item, bytes.
@@ -79,6 +83,11 @@ pub(crate) const LISTED: &[(&str, f64, &str)] = &[
     (
         "Scheduler, firings above 14 million a month",
         dollars::FIRING * 1e6,
+        "a million",
+    ),
+    (
+        "EventBridge, events on a bus",
+        dollars::BUS_EVENT * 1e6,
         "a million",
     ),
     (

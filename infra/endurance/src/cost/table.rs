@@ -57,11 +57,13 @@ pub(super) fn print(options: &CostOptions, counted: &[Counted]) {
     }
     say("");
     say(&format!(
-        "Assumed: functions of {} MB; a task runs {} s, a step of a login {} s, an API read {} s;",
+        "Assumed: functions of {} MB; a task runs {} s, a step of a login {} s, an API read {} s, as a delivery at the \
+         receiver, the handling of an event {} s;",
         prices::MEMORY_GB * 1024.0,
         prices::TASK_SECONDS,
         prices::LOGIN_SECONDS,
-        prices::READ_SECONDS
+        prices::READ_SECONDS,
+        prices::EVENT_SECONDS
     ));
     say(&format!(
         "Lambda itself logs {} bytes an invocation; a month has {} days; a token is renewed every {} days.",
@@ -194,15 +196,15 @@ fn pages(counted: &[Counted]) -> Vec<String> {
         .collect()
 }
 
-fn cents(cents: f64) -> String {
+pub(super) fn cents(cents: f64) -> String {
     // A difference of two counts may end a hair below nothing.
     format!("{:.4}", cents.max(0.0))
 }
 
-fn row(first: &str, rest: &[String]) {
+pub(super) fn row(first: &str, rest: &[String]) {
     say(&format!("| {first} | {} |", rest.join(" | ")));
 }
 
-fn line(columns: usize) {
+pub(super) fn line(columns: usize) {
     say(&format!("| --- |{}", " --: |".repeat(columns)));
 }

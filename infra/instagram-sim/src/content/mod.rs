@@ -168,8 +168,11 @@ impl Content {
         id
     }
 
+    /// Puts a comment in its place and fills in its id where it has none.
     pub(crate) fn add_comment(&mut self, mut comment: Comment) -> String {
-        comment.id = self.new_id(17_870, self.comments.len());
+        if comment.id.is_empty() {
+            comment.id = self.new_id(17_870, self.comments.len());
+        }
         let id = comment.id.clone();
         self.insert(Change::of_comment(comment));
         id

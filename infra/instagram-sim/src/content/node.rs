@@ -203,15 +203,15 @@ pub struct Comment {
     pub id: String,
     /// What it is on.
     pub media_id: String,
-    /// Whose media that is.
+    /// Who wrote it, by the id that the media's owner is told.
     pub ig_user_id: String,
+    /// The name of a visitor who wrote it; empty for the media's owner.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub username: String,
     /// Byte for byte as it came.
     pub text: String,
     /// When it was written.
     pub created_at_ms: i64,
-    /// The name of who wrote it; empty for the owner.
-    #[serde(default)]
-    pub written_by: String,
     /// The comment that it answers; empty for none.
     #[serde(default)]
     pub parent_id: String,

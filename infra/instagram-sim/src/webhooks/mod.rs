@@ -14,6 +14,8 @@ pub use happening::{Happening, HappeningKind};
 pub(crate) use outbox::Outbox;
 pub use outbox::{Delivery, DeliveryKind, DeliveryState, DeliveryView};
 
+use crate::content::Comment;
+use crate::person::Person;
 use crate::sign::{signature, signed_request};
 use crate::state::State;
 use crate::{CodeAnswerId, InstagramSim, Revocation};
@@ -168,6 +170,7 @@ impl State {
         let person = person.cloned().ok_or_else(|| nobody(username))?;
         let id = self.draw();
         happening.complete(id, now_ms);
+        self.keep_comment(&person, &happening, now_ms);
         let shape = self.durable.settings.webhook_shape;
         let item = happening.item(&person.ig_user_id, shape);
         let subscribed: Vec<String> = self
@@ -183,6 +186,24 @@ impl State {
             self.outbox.add(&client_id, id, item, weather, now_ms);
         }
         Ok(())
+    }
+
+    /// A comment on a media that is there stands below it, whether its webhook arrives or not.
+    fn keep_comment(&mut self, person: &Person, happening: &Happening, now_ms: i64) {
+        let media = self.content.media(&happening.media_id);
+        let is_own = media.is_some_and(|media| media.ig_user_id == person.ig_user_id);
+        let is_new = self.content.comment(&happening.id).is_none();
+        if happening.kind == HappeningKind::Comment && is_own && is_new {
+            self.content.add_comment(Comment {
+                id: happening.id.clone(),
+                media_id: happening.media_id.clone(),
+                ig_user_id: happening.from.clone(),
+                username: happening.username.clone(),
+                text: happening.text.clone(),
+                created_at_ms: happening.at_ms.unwrap_or(now_ms),
+                parent_id: happening.of.clone(),
+            });
+        }
     }
 
     pub(crate) fn press_test_button(&mut self, client_id: &str, now_ms: i64) -> Result<(), String> {

@@ -49,6 +49,7 @@ export function edit(post) {
   begin();
   changing = post;
   fields.kind.value = post.kind;
+  fields.kind.disabled = true;
   fields.media.value = mediaOf(post).join("\n");
   fields.caption.value = post.caption || "";
   fields.firstComment.value = post.firstComment || "";
@@ -65,6 +66,7 @@ export function edit(post) {
 // An empty form, whose kind and time stay.
 function begin() {
   changing = null;
+  fields.kind.disabled = false;
   for (const name of ["media", "caption", "firstComment"]) fields[name].value = "";
   fields.draft.checked = false;
   fields.when.value = "now";
@@ -131,7 +133,9 @@ async function send() {
 
 function change(body) {
   const empty = Object.fromEntries(MEMBERS.map((name) => [name, null]));
-  return call("PATCH", path(changing.id), { ...empty, ...JSON.parse(JSON.stringify(body)) });
+  // A post keeps its kind.
+  const { kind: _, ...members } = JSON.parse(JSON.stringify(body));
+  return call("PATCH", path(changing.id), { ...empty, ...members });
 }
 
 async function create(body) {

@@ -459,6 +459,13 @@ fn media() -> Vec<Case> {
 }
 
 fn account() -> Vec<Case> {
+    fn pause(account: &mut Account, now: Timestamp, length: SignedDuration) {
+        account.publishing_paused = Some(PublishingPause {
+            until: now + length,
+            reason: failure(now),
+        });
+    }
+
     fn without(account: &mut Account, scope: &str) {
         account.scopes.retain(|granted| granted != scope);
     }
@@ -522,18 +529,20 @@ fn account() -> Vec<Case> {
         )
         .when(|account, _| account.status = Status::Error),
         warns(
-            "publishing pauses",
+            "publishing pauses for half an hour",
             good(),
             "publishAt",
             "publishing_paused",
         )
-        .when(|account, now| {
-            let until = now + SignedDuration::from_hours(6);
-            account.publishing_paused = Some(PublishingPause {
-                until,
-                reason: failure(now),
-            });
-        }),
+        .when(|account, now| pause(account, now, SignedDuration::from_mins(30))),
+        blocks(
+            "publishing pauses for six hours, and due in five",
+            good(),
+            "publishAt",
+            "publishing_paused_too_long",
+        )
+        .due_in(5)
+        .when(|account, now| pause(account, now, SignedDuration::from_hours(6))),
         warns(
             "its token runs out before, and could not be renewed",
             good(),

@@ -28,6 +28,11 @@ Of each file the first 256 KB are fetched, within five seconds for all of them a
 fetched from an address that is not public: each name is judged when it is resolved, by the connection that is then made,
 and so is the target of each redirect. `PUBLISH_TRUSTED_MEDIA` exempts origins in development.
 
+What is wrong with `publishAt` (`publish_at_past`, `publish_at_too_far`), with the `values` of a template
+(`template_value_missing`, `template_value_unknown`) and with many posts for one time (`too_many_planned`, a warning) is
+found as well. A preflight has it among its findings; a post is refused with the first four as the code of the answer, and
+with `post_refused` for all that stands below.
+
 Each of these posts was checked, and this is what was said.
 ";
 
