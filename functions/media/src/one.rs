@@ -63,7 +63,7 @@ pub(crate) async fn update_media(
     JsonBody(change): JsonBody<MediaChange>,
 ) -> Result<Aged<MediaView>, Problem> {
     if change.caption.is_some() {
-        return Err(caption_is_fixed());
+        return Err(Problem::not_supported_by_platform());
     }
     let enabled = change
         .comments_enabled
@@ -86,7 +86,7 @@ pub(crate) async fn delete_media(
     EditableAccount { .. }: EditableAccount,
     MediaId(_): MediaId,
 ) -> Result<StatusCode, Problem> {
-    Err(cannot_delete())
+    Err(Problem::not_supported_by_platform())
 }
 
 /// Lists the items of an album.
@@ -135,23 +135,9 @@ shared::refusals!(
     /// Why a media is not changed.
     pub(crate) ChangeRefusals: reading::refusals(&[Endpoint::UpdateMedia])
         .into_iter()
-        .chain([caption_is_fixed(), Problem::nothing_to_change()])
+        .chain([Problem::not_supported_by_platform(), Problem::nothing_to_change()])
 );
 shared::refusals!(
     /// Why a media is not deleted.
-    pub(crate) DeleteRefusals: [cannot_delete()]
+    pub(crate) DeleteRefusals: [Problem::not_supported_by_platform()]
 );
-
-fn caption_is_fixed() -> Problem {
-    Problem::unprocessable(
-        "not_supported_by_platform",
-        "Instagram lets no app change the caption of what is published. It can be changed in Instagram's own app.",
-    )
-}
-
-fn cannot_delete() -> Problem {
-    Problem::unprocessable(
-        "not_supported_by_platform",
-        "With the Instagram login no app can delete what is published. It can be deleted in Instagram's own app.",
-    )
-}

@@ -152,6 +152,14 @@ impl Problem {
         )
     }
 
+    /// 422: Instagram's API with the Instagram login has no call for this.
+    pub fn not_supported_by_platform() -> Self {
+        Self::unprocessable(
+            "not_supported_by_platform",
+            "With the Instagram login no app can delete what is live or change its caption: do it in Instagram's own app.",
+        )
+    }
+
     /// 503: a service that we need does not answer.
     pub fn unavailable() -> Self {
         Self {

@@ -47,7 +47,7 @@ pub(crate) async fn cancel_post(
         match post.state {
             State::Canceled => return Ok(Json(post.into())),
             State::Published => {
-                return Err(cannot_delete());
+                return Err(Problem::not_supported_by_platform());
             }
             State::Unknown if post.wake_at.is_some() => return Err(being_looked_for()),
             _ => {}
@@ -145,20 +145,13 @@ pub(crate) async fn duplicate_post(
 
 shared::refusals!(
     /// Why a post is not called off.
-    pub(crate) CancelRefusals: [not_changeable(), being_looked_for(), cannot_delete()]
+    pub(crate) CancelRefusals: [not_changeable(), being_looked_for(), Problem::not_supported_by_platform()]
 );
 
 shared::refusals!(
     /// Why a post is not tried again.
     pub(crate) RetryRefusals: [not_failed(), post_refused(Vec::new())]
 );
-
-fn cannot_delete() -> Problem {
-    Problem::unprocessable(
-        "not_supported_by_platform",
-        "The post is live. Instagram's API with the Instagram login cannot delete it: delete it in Instagram.",
-    )
-}
 
 fn being_looked_for() -> Problem {
     Problem::conflict(
