@@ -37,6 +37,8 @@ const TRIES: u32 = 20;
 /// Keeps what was delivered, and does what follows from it.
 pub(crate) async fn handle(app: &Arc<App>, delivered: Delivered) -> Result<(), TaskError> {
     let Some(account) = owner(app, &delivered.instagram_id).await? else {
+        let (table, item) = (&app.table, &delivered.item);
+        table.drop_item(&delivered.instagram_id, item).await?;
         count(app, "unknown_account");
         return Ok(());
     };
@@ -78,9 +80,12 @@ async fn read(
     account: &Account,
     delivered: Delivered,
 ) -> Result<(EventRecord, Result<Event, Unreadable>), TaskError> {
-    let text = app
-        .table
-        .text_of_item(&delivered.instagram_id, &delivered.item)
+    let (table, item) = (&app.table, &delivered.item);
+    table
+        .adopt_item(&account.id, &delivered.instagram_id, item)
+        .await?;
+    let text = table
+        .text_of_item(&account.id, item)
         .await?
         .ok_or_else(|| TaskError::new("pieces of an event are gone".to_owned()))?;
     let event = understood(&delivered, &text);
@@ -246,7 +251,7 @@ async fn of_record(app: &App, record: &EventRecord) -> Result<Option<Event>, Aws
     let delivered = &record.delivered;
     let table = &app.table;
     let text = table
-        .text_of_item(&delivered.instagram_id, &delivered.item)
+        .text_of_item(&record.account, &delivered.item)
         .await?;
     Ok(text.and_then(|text| understood(delivered, &text).ok()))
 }
