@@ -89,13 +89,15 @@ pub async fn erase_history(app: &App, account: &Account) -> Result<(), AwsError>
 ///
 /// # Errors
 /// When AWS refuses: the task goes on from there.
-pub async fn sweep_account(
-    app: &App,
-    id: &str,
-    instagram_ids: &[String],
-) -> Result<(), AwsError> {
-    if app.table.account(id).await?.is_none() {
-        app.table.erase_history(id, instagram_ids).await?;
+pub async fn sweep_account(app: &App, id: &str, instagram_ids: &[String]) -> Result<(), AwsError> {
+    if app.table.account(id).await?.is_some() {
+        return Ok(());
+    }
+    let mut walk = app.table.walk_over(id, instagram_ids).await?;
+    while let Some(keys) = app.table.next_belongings(&mut walk).await? {
+        for key in keys {
+            app.table.remove(key).await?;
+        }
     }
     Ok(())
 }

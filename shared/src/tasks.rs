@@ -317,8 +317,14 @@ mod tests {
             deletion: text.into(),
         };
         let body = Message::of_schedule(task.clone()).to_body();
-        assert!(body.contains("\\ufffe\\uffff\u{fffd}\u{10ffff}\\u0001"), "{body}");
-        assert_eq!(Message::parse(&body).map(|message| message.task), Some(task));
+        assert!(
+            body.contains("\\ufffe\\uffff\u{fffd}\u{10ffff}\\u0001"),
+            "{body}"
+        );
+        assert_eq!(
+            Message::parse(&body).map(|message| message.task),
+            Some(task)
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::accounts::string;
 use super::events::LIFETIME;
-use super::keys::{self, Key};
+use super::keys;
 use super::{Condition, Table, number, text};
 use crate::aws::AwsError;
 use crate::digest::sha256_hex;
@@ -74,24 +74,15 @@ impl Table {
         }
         let mut whole = String::new();
         for (digest, position) in pieces(item) {
-            let piece = self.get(keys::event_piece(account, digest, position)).await?;
+            let piece = self
+                .get(keys::event_piece(account, digest, position))
+                .await?;
             let Some(piece) = piece.as_ref().and_then(|piece| string(piece, "piece")) else {
                 return Ok(None);
             };
             whole.push_str(&piece);
         }
         Ok(Some(whole))
-    }
-
-    async fn remove(&self, key: Key) -> Result<(), AwsError> {
-        self.client
-            .delete_item()
-            .table_name(&self.name)
-            .set_key(Some(key.into_item()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| AwsError::new("DeleteItem", &error))
     }
 }
 

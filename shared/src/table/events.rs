@@ -70,13 +70,18 @@ pub struct EventRecord {
     pub handled_at: Option<Timestamp>,
 }
 
+impl EventRecord {
+    /// Where it stands in the list by time.
+    pub fn position(&self) -> String {
+        keys::by_creation(self.occurred_at, &self.id)
+    }
+}
+
 /// Which events of an account a list shows.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
     /// Only this kind.
     pub kind: Option<Kind>,
-    /// Only those that have come so far.
-    pub state: Option<EventState>,
     /// Only those whose time is not before.
     pub from: Option<Timestamp>,
     /// Only those whose time is before.
@@ -108,8 +113,11 @@ impl Table {
             "index1pk".into(),
             text(keys::events_partition(&event.account)),
         );
-        let position = keys::by_creation(event.occurred_at, &event.id);
-        item.insert("index1sk".into(), text(position));
+        item.insert("index1sk".into(), text(event.position()));
+        let waiting = keys::waiting_partition(&event.account);
+        let position = keys::by_receipt(event.delivered.received_at, &event.id);
+        item.insert("index2pk".into(), text(waiting));
+        item.insert("index2sk".into(), text(position));
         self.put_if(item, Condition::is_new()).await
     }
 
@@ -126,7 +134,7 @@ impl Table {
         let handled_at = event.handled_at.map(keys::sortable).unwrap_or_default();
         let update = Update::builder()
             .update_expression(
-                "SET #state = :state, effects = :effects, outOfOrder = :order, handledAt = :at",
+                "SET #state = :state, effects = :effects, outOfOrder = :order, handledAt = :at REMOVE index2pk, index2sk",
             )
             .condition_expression("#state = :from")
             .expression_attribute_names("#state", "state")
@@ -177,6 +185,28 @@ impl Table {
         Ok(self.transact(items).await? == Transaction::Written)
     }
 
+    /// How many events of an account were received before this time and are not handled; `most` at most.
+    pub async fn waiting_events(
+        &self,
+        account: &str,
+        before: Timestamp,
+        most: i32,
+    ) -> Result<usize, AwsError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(keys::INDEX_2)
+            .key_condition_expression("index2pk = :waiting AND index2sk < :before")
+            .expression_attribute_values(":waiting", text(keys::waiting_partition(account)))
+            .expression_attribute_values(":before", text(keys::sortable(before)))
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Query", &error))?;
+        Ok(output.items().len())
+    }
+
     /// A page of an account's events by their time, after the position `after`. What is older than [`LIFETIME`] counts as
     /// dropped.
     pub async fn events_of_account(
@@ -188,8 +218,7 @@ impl Table {
         now: Timestamp,
     ) -> Result<EventPage, AwsError> {
         let kind = filter.kind.map(|kind| ("kind", kind.as_str()));
-        let state = filter.state.map(|state| ("state", state.as_str()));
-        let equal: Vec<_> = kind.into_iter().chain(state).collect();
+        let equal: Vec<_> = kind.into_iter().collect();
         let list = ByTime {
             partition: keys::events_partition(account),
             key_of: &|id| keys::event(account, id),

@@ -12,7 +12,7 @@
 //! | post | `ACCOUNT#id` | `POST#postId` | `POSTS#accountId`, `publishAt or createdAt#postId` | `DUE#number`, `wakeAt#accountId#postId` |
 //! | entry of a post's timeline | `ACCOUNT#id` | `OFPOST#postId#time#suffix` | | |
 //! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
-//! | event | `ACCOUNT#id` | `EVENT#eventId` | `EVENTS#accountId`, `occurredAt#eventId` | |
+//! | event | `ACCOUNT#id` | `EVENT#eventId` | `EVENTS#accountId`, `occurredAt#eventId` | `WAITING#accountId`, `receivedAt#eventId`, until it is handled |
 //! | events of a day | `ACCOUNT#id` | `EVENTDAY#day` | | |
 //! | piece of a large event | `ACCOUNT#id` | `PIECE#sha256(text)#number` | | |
 //! | the same, until its account is found | `PIECES#instagramId` | `PIECE#sha256(text)#number` | | |
@@ -208,9 +208,9 @@ pub fn code_of_deletion(key: &Key) -> Option<&str> {
 /// Partition of the second index with the deletions that are not done.
 pub const UNFINISHED_DELETIONS: &str = "DELETIONS";
 
-/// Sort key of a deletion in the second index.
-pub fn by_receipt(at: Timestamp, code: &str) -> String {
-    format!("{}#{code}", sortable(at))
+/// Sort key of a deletion or an event in the second index.
+pub fn by_receipt(at: Timestamp, id: &str) -> String {
+    format!("{}#{id}", sortable(at))
 }
 
 /// A part of a deletion's manifest.
@@ -287,6 +287,11 @@ pub fn event(account: &str, id: &str) -> Key {
 /// Partition of the first index with an account's events.
 pub fn events_partition(account: &str) -> String {
     format!("EVENTS#{account}")
+}
+
+/// Partition of the second index with an account's events that are not handled.
+pub fn waiting_partition(account: &str) -> String {
+    format!("WAITING#{account}")
 }
 
 /// What an account's events of a day come to; `day` is a date.

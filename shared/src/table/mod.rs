@@ -167,6 +167,18 @@ impl Table {
         }
     }
 
+    /// Removes the item under a key; there may be none.
+    pub async fn remove(&self, key: Key) -> Result<(), AwsError> {
+        self.client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key.into_item()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::new("DeleteItem", &error))
+    }
+
     /// Writes all items or none. A meeting with another transaction is tried again; the SDK sends one client token for
     /// all its own tries, so an answer that was lost does not write twice.
     pub async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Transaction, AwsError> {

@@ -250,9 +250,7 @@ pub(crate) async fn rehearse(app: &App, record: &EventRecord) -> Result<usize, T
 async fn of_record(app: &App, record: &EventRecord) -> Result<Option<Event>, AwsError> {
     let delivered = &record.delivered;
     let table = &app.table;
-    let text = table
-        .text_of_item(&record.account, &delivered.item)
-        .await?;
+    let text = table.text_of_item(&record.account, &delivered.item).await?;
     Ok(text.and_then(|text| understood(delivered, &text).ok()))
 }
 

@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use shared::table::Transaction;
 use shared::table::claims::{Claim, instagram_ids};
+use shared::table::event_pieces::LARGEST_WHOLE;
+use shared::table::events::EventFilter;
 use shared::tasks::Task;
 use shared::webhooks::Source;
 use world::World;
@@ -35,12 +37,9 @@ async fn e16_e18_each_event_of_a_delivery_goes_to_its_own_account() {
     fixture.finish().await;
 }
 
-#[tokio::test]
-async fn e17_e20_an_event_of_nobody_is_counted_and_dropped() {
-    let fixture = Fixture::start().await;
-    let table = fixture.world.app("seed").table.clone();
-    let before = fixture.world.aws.table_counts().await;
-    // The dashboard's test button, a stranger, and an account that was disconnected.
+/// Releases the claims of the account [`ID`], as a disconnect does.
+async fn release(fixture: &Fixture) {
+    let table = &fixture.world.app("seed").table;
     let account = table.account(ID).await.unwrap().unwrap();
     let mut released = Vec::new();
     for id in instagram_ids(&account) {
@@ -51,14 +50,21 @@ async fn e17_e20_an_event_of_nobody_is_counted_and_dropped() {
         };
         released.push(table.claim_write(id, &claim).unwrap());
     }
-    assert_eq!(
-        table.transact(released).await.unwrap(),
-        Transaction::Written
-    );
+    let written = table.transact(released).await.unwrap();
+    assert_eq!(written, Transaction::Written);
+}
+
+#[tokio::test]
+async fn e17_e20_an_event_of_nobody_is_counted_and_dropped() {
+    let fixture = Fixture::start().await;
+    let before = fixture.world.aws.table_counts().await;
+    // The dashboard's test button, a stranger, and an account that was disconnected.
+    release(&fixture).await;
+    let large = format!("canary-of-nobodys-comment {}", "x".repeat(LARGEST_WHOLE));
     for id in ["0", "17849999999999999", IG] {
-        fixture
-            .deliver(&comment(id, "1", "canary-of-nobodys-comment"))
-            .await;
+        for text in ["canary-of-nobodys-comment", &large] {
+            fixture.deliver(&comment(id, "1", text)).await;
+        }
     }
     fixture.work().await;
     assert_eq!(fixture.world.aws.table_counts().await, before);
@@ -73,6 +79,35 @@ async fn e17_e20_an_event_of_nobody_is_counted_and_dropped() {
             .filter(|line| line.contains("unknown_account"))
             .count()
             >= 3
+    );
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn e18_a_large_event_is_erased_with_its_own_account() {
+    let fixture = Fixture::start().await;
+    let table = fixture.world.app("seed").table.clone();
+    let large = comment(IG, "1", &"x".repeat(LARGEST_WHOLE));
+    fixture.deliver(&large).await;
+    fixture.work().await;
+    release(&fixture).await;
+    fixture.connect(OTHER_ID, IG, "bolt").await;
+    fixture.deliver(&large).await;
+    fixture.work().await;
+    let text_of = async |account: &str| {
+        let filter = EventFilter::default();
+        let now = fixture.world.now();
+        let page = table.events_of_account(account, &filter, 2, None, now);
+        let event = page.await.unwrap().events.pop()?;
+        let item = &event.delivered.item;
+        table.text_of_item(account, item).await.unwrap()
+    };
+    let (of_first, of_second) = (text_of(ID).await, text_of(OTHER_ID).await);
+    assert!(of_first.is_some() && of_first == of_second);
+    table.erase_history(ID, &[IG.to_owned()]).await.unwrap();
+    assert_eq!(
+        (text_of(ID).await, text_of(OTHER_ID).await),
+        (None, of_second)
     );
     fixture.finish().await;
 }
@@ -178,11 +213,11 @@ async fn an_event_that_only_a_poll_found_is_counted_as_such_and_one_that_came_be
     let day = &health["days"][0];
     assert_eq!(
         (&day["byPush"], &day["byPoll"], &day["duplicates"]),
-        (&json!(1), &json!(1), &json!(1))
+        (&json!(1), &json!(1), &json!(0))
     );
     assert_eq!(
         health["sentence"],
-        "In the last 7 days Instagram told of 1 event; 1 of them came again and none came late. 1 event more were only found by asking."
+        "In the last 7 days Instagram told of 1 event; none came again and none came late. 1 event more were only found by asking."
     );
     fixture.finish().await;
 }
