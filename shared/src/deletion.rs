@@ -133,7 +133,12 @@ pub async fn erase_account(
             return Ok(());
         }
         instagram_ids = self::instagram_ids(&account);
-        end_connection(app, account, code, secret).await?;
+        let ended = end_connection(app, account, &deletion, secret).await?;
+        if ended.is_some_and(|account| account.is_connected()) {
+            // Again, and meanwhile: the next task decides.
+            let again = erase_task(id, code, &instagram_ids);
+            return Ok(app.queue.send(again).await?);
+        }
     }
     let again = erase_task(id, code, &instagram_ids);
     let walk = app.table.walk_over(id, &instagram_ids).await?;
@@ -179,14 +184,14 @@ fn instagram_ids(account: &Account) -> Vec<String> {
 }
 
 /// Ends the connection, where there is one; token and schedules are counted first, since they cannot be erased together with
-/// the manifest.
+/// the manifest. The account as it is then.
 async fn end_connection(
     app: &Arc<App>,
     account: Account,
-    code: &str,
+    deletion: &Deletion,
     secret: &Secret,
-) -> Result<(), VaultError> {
-    let id = account.id.clone();
+) -> Result<Option<Account>, VaultError> {
+    let (id, code) = (account.id.clone(), deletion.code.as_str());
     if account.is_connected() {
         // Each connection has a token of its own.
         let name = format!("vault#{}", account.connection_generation);
@@ -203,8 +208,7 @@ async fn end_connection(
             app.table.count_erased(code, secret, schedule).await?;
         }
     }
-    ending::end(app, account, End::ByErasure).await?;
-    Ok(())
+    ending::end(app, account, End::ByErasure(deletion.issued_at)).await
 }
 
 async fn erase_belongings(
