@@ -26,6 +26,8 @@ use crate::stage::{LoginEnd, Stage};
 const TOGETHER: usize = 50;
 /// So many batches are in work at once, each in a sandbox of its own.
 const WORKERS: usize = 4;
+/// By then everybody has logged in.
+const LOGINS_END_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// The clock between two deliveries.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// A worker that dies does so before it has waited this often: a batch takes about as many.
@@ -63,6 +65,15 @@ pub(super) struct Target {
     pub(super) comments: usize,
     /// By the number of the event that brought the message.
     pub(super) messages: BTreeMap<usize, Told>,
+    /// By Instagram's id of the person.
+    pub(super) threads: BTreeMap<String, Talk>,
+}
+
+/// When something happened last in a conversation, milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Talk {
+    pub(super) event: Option<i64>,
+    pub(super) message: Option<i64>,
 }
 
 /// What was told of a message.
@@ -96,8 +107,8 @@ impl Flood {
             seed,
             ..WorldOptions::default()
         };
-        // Not what the clock shows after the logins: a call that is tried again turns it.
-        let begin_ms = options.start.as_millisecond();
+        // After the logins, and the same in each run: a call of theirs that is tried again turns the clock.
+        let begin = options.start + LOGINS_END_AFTER;
         let stage = Stage::set(options).await;
         for number in 0..accounts {
             let username = format!("person.{number}");
@@ -114,6 +125,11 @@ impl Flood {
         // Ids are drawn; another run of the same seed has the same order of names.
         connected.sort_by(|one, other| one.username.cmp(&other.username));
         let world = &stage.world;
+        let left = begin.duration_since(world.now());
+        if left.is_negative() {
+            return Err("the logins took too long".into());
+        }
+        world.clock.advance(left);
         let function = || {
             Function::new(world.cold("webhooks"))
                 .with_routes(webhooks::all_routes())
@@ -125,7 +141,7 @@ impl Flood {
             feed: Feed::new(&world.aws.url(), &world.resources),
             random: Random::new(seed, "webhooks"),
             calm,
-            begin_ms,
+            begin_ms: begin.as_millisecond(),
             accounts: connected
                 .into_iter()
                 .map(|account| Target {
@@ -136,6 +152,7 @@ impl Flood {
                     unreadable: 0,
                     comments: 0,
                     messages: BTreeMap::new(),
+                    threads: BTreeMap::new(),
                 })
                 .collect(),
             sent: Sent::default(),
@@ -255,6 +272,13 @@ impl Flood {
                 )
             }
         };
+        if !is_unreadable {
+            let talk = target.threads.entry(id_of(person)).or_default();
+            talk.event = Some(at);
+            if name == "message" {
+                talk.message = Some(at);
+            }
+        }
         let mut item =
             json!({"sender": {"id": id_of(person)}, "recipient": account, "timestamp": at});
         item[name] = value;
