@@ -7,7 +7,8 @@ use serde_json::Value;
 use shared::table::{from_item, keys, text};
 use world::resources::TABLE;
 
-use super::flood::{Flood, Talk, Target, Told, edit, emoji};
+use super::flood::Flood;
+use super::target::{Talk, Target, Told, edit, emoji};
 
 /// What is stored, and what is wrong with it.
 #[derive(Clone, Debug, Default)]

@@ -4,6 +4,7 @@
 
 mod check;
 mod flood;
+mod target;
 
 use std::time::Instant;
 
