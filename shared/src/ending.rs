@@ -151,6 +151,7 @@ async fn end_connection(
                 account: account.id.clone(),
                 company: account.company.clone(),
                 released: true,
+                since: now,
             };
             records.push(app.table.claim_write(&id, &released)?);
         }

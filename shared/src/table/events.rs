@@ -10,10 +10,14 @@ use super::keys;
 use super::{Condition, Table, Transaction, number, text, to_item};
 use crate::announce::Announcement;
 use crate::aws::AwsError;
-use crate::webhooks::{Delivered, Kind};
+use crate::webhooks::{Delivered, Kind, Source};
 
 /// How long events are kept: as long as anybody wants to replay them.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// So many deliveries of an event are known by their names: whoever has a body that Meta signed can send it again and again,
+/// and a record has an end.
+const MOST_DELIVERIES: usize = 50;
 
 /// How far an event has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -57,7 +61,7 @@ pub struct EventRecord {
     pub occurred_at: Timestamp,
     /// How it came, with the item itself.
     pub delivered: Delivered,
-    /// The deliveries that brought it.
+    /// The deliveries that brought it, 50 at most.
     pub deliveries: Vec<String>,
     /// What was done for it: the ledger. What reaches others is not done again when an event is replayed.
     #[serde(default)]
@@ -148,18 +152,37 @@ impl Table {
     }
 
     /// Notes that another delivery brought an event, and counts it on its day: both or neither. `false`: this delivery is
-    /// known.
+    /// known. What Meta tells is kept instead of what we made of a find of ours. An event that came very often already is only
+    /// counted.
     pub async fn note_duplicate(
         &self,
         event: &EventRecord,
-        delivery: &str,
+        told: &Delivered,
         counted: &Counted,
     ) -> Result<bool, AwsError> {
-        let update = Update::builder()
-            .update_expression("SET deliveries = list_append(deliveries, :deliveries)")
+        if event.deliveries.len() >= MOST_DELIVERIES {
+            let items = vec![self.counting(event, counted)?];
+            return Ok(self.transact(items).await? == Transaction::Written);
+        }
+        let delivery = &told.delivery;
+        let mut set = "SET deliveries = list_append(deliveries, :deliveries)".to_owned();
+        let mut update = Update::builder()
             .condition_expression("attribute_exists(pk) AND NOT contains(deliveries, :delivery)")
             .expression_attribute_values(":delivery", text(delivery))
             .expression_attribute_values(":deliveries", AttributeValue::L(vec![text(delivery)]));
+        if event.delivered.source == Source::Poll {
+            // It stays one that was found first.
+            let told = Delivered {
+                source: Source::Poll,
+                ..told.clone()
+            };
+            let told = serde_dynamo::to_attribute_value(told).map_err(|_| {
+                AwsError::unreadable("TransactWriteItems", "an item that cannot be written")
+            })?;
+            set.push_str(", delivered = :delivered");
+            update = update.expression_attribute_values(":delivered", told);
+        }
+        let update = update.update_expression(set);
         self.transact_on_event(event, update, counted, None).await
     }
 
@@ -177,7 +200,7 @@ impl Table {
             .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
         let mut items = vec![
             TransactWriteItem::builder().update(update).build(),
-            self.counting(&event.account, event.occurred_at, counted)?,
+            self.counting(event, counted)?,
         ];
         if let Some(announcement) = announcement {
             items.push(self.announcement_write(announcement)?);

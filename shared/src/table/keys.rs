@@ -13,7 +13,7 @@
 //! | entry of a post's timeline | `ACCOUNT#id` | `OFPOST#postId#time#suffix` | | |
 //! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
 //! | event | `ACCOUNT#id` | `EVENT#eventId` | `EVENTS#accountId`, `occurredAt#eventId` | `WAITING#accountId`, `receivedAt#eventId`, until it is handled |
-//! | events of a day | `ACCOUNT#id` | `EVENTDAY#day` | | |
+//! | events of a day | `ACCOUNT#id` | `EVENTDAY#day#digit of eventId` | | |
 //! | piece of a large event | `ACCOUNT#id` | `PIECE#sha256(text)#number` | | |
 //! | the same, until its account is found | `PIECES#instagramId` | `PIECE#sha256(text)#number` | | |
 //! | comment | `ACCOUNT#id` | `COMMENT#commentId` | | |
@@ -192,8 +192,11 @@ pub fn announcement(partition: char, at: Timestamp, id: &str) -> Key {
 
 /// The partition with the announcements that wait, of the accounts whose id begins with a digit.
 pub fn announcements_partition(digit: char) -> String {
-    format!("ANNOUNCEMENTS#{digit}")
+    format!("{ANNOUNCEMENTS}{digit}")
 }
+
+/// What every partition with announcements begins with.
+pub const ANNOUNCEMENTS: &str = "ANNOUNCEMENTS#";
 
 /// A deletion, by its confirmation code.
 pub fn deletion(code: &str) -> Key {
@@ -294,9 +297,13 @@ pub fn waiting_partition(account: &str) -> String {
     format!("WAITING#{account}")
 }
 
-/// What an account's events of a day come to; `day` is a date.
-pub fn event_day(account: &str, day: &str) -> Key {
-    Key::new(account_partition(account), format!("{EVENT_DAY}{day}"))
+/// What an account's events of a day come to whose ids begin with a digit; `day` is a date. All events of a burst are of one
+/// day, and two transactions on one item get in each other's way.
+pub fn event_day(account: &str, day: &str, digit: char) -> Key {
+    Key::new(
+        account_partition(account),
+        format!("{EVENT_DAY}{day}#{digit}"),
+    )
 }
 
 /// What the sort key of every day of events begins with.
@@ -321,7 +328,8 @@ fn piece(digest: &str, number: usize) -> String {
     format!("{EVENT_PIECE}{digest}#{number:04}")
 }
 
-const EVENT_PIECE: &str = "PIECE#";
+/// What the sort key of every piece of an event begins with.
+pub const EVENT_PIECE: &str = "PIECE#";
 
 /// A comment on the account's media, by Instagram's id.
 pub fn comment(account: &str, id: &str) -> Key {

@@ -199,6 +199,7 @@ impl Fixture {
             account: account.id.clone(),
             company: company.to_owned(),
             released: false,
+            since: now,
         };
         let mut records = vec![app.table.account_write(&account, None).unwrap()];
         for instagram_id in instagram_ids(&account) {

@@ -83,6 +83,7 @@ async fn assert_is_disconnected(fixture: &Fixture, before: &Account) {
             account: before.id.clone(),
             company: COMPANY.into(),
             released: true,
+            since: stored.updated_at,
         };
         assert_eq!(table.claim(id).await.unwrap(), Some(released));
     }
@@ -220,12 +221,14 @@ async fn disconnect_account_leaves_the_claim_of_another_company_alone() {
         account: "theirs".into(),
         company: "other".into(),
         released: false,
+        since: fixture.world.now(),
     };
     let held = &account.platform_account_id;
     let release = Claim {
         account: account.id.clone(),
         company: COMPANY.into(),
         released: true,
+        since: fixture.world.now(),
     };
     for claim in [&release, &theirs] {
         let write = table.claim_write(held, claim).unwrap();

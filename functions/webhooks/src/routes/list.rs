@@ -115,12 +115,12 @@ pub(crate) async fn list_events(
         from: query
             .from
             .as_deref()
-            .map(|text| time("from", text))
+            .map(|text| paging::time("from", text))
             .transpose()?,
         to: query
             .to
             .as_deref()
-            .map(|text| time("to", text))
+            .map(|text| paging::time("to", text))
             .transpose()?,
         ..EventFilter::default()
     };
@@ -169,7 +169,7 @@ fn fitting(events: &[EventRecord]) -> usize {
 
 shared::refusals!(
     /// What the filters of the list are refused for.
-    pub(crate) FilterRefusals: [invalid_kind(), invalid_time("from")]
+    pub(crate) FilterRefusals: [invalid_kind(), paging::invalid_time("from")]
 );
 
 fn kind(word: &str) -> Result<Kind, Problem> {
@@ -184,16 +184,5 @@ fn invalid_kind() -> Problem {
     Problem::bad_request(
         "invalid_event_kind",
         format!("`kind` must be one of {}.", words.join(", ")),
-    )
-}
-
-fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|_| invalid_time(name))
-}
-
-fn invalid_time(name: &str) -> Problem {
-    Problem::bad_request(
-        "invalid_time",
-        format!("`{name}` must be a time with an offset, as in RFC 3339."),
     )
 }
