@@ -18,7 +18,7 @@ use shared::reading::{self, Reading};
 use shared::table::keys;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::series::{Note, asked_metrics, unknown_metric};
+use crate::series::{Note, asked_metrics};
 use crate::time::{Span, SpanRefusals};
 
 /// So many stories are shown at most.
@@ -108,7 +108,9 @@ pub(crate) async fn get_media_insights(
 ) -> Result<Aged<MediaInsights>, Problem> {
     let known = known_metrics();
     let asked = query.metrics.as_deref();
-    let asked = asked.map(|text| asked_metrics(text, &known)).transpose()?;
+    let asked = asked
+        .map(|text| asked_metrics(text, &known, unknown_media_metric))
+        .transpose()?;
     let name = format!("insights {id} {}", account.connection_generation);
     let cached = cache::through(&app, &account.id, &name, async {
         let reading = Reading::of(&app, &account, "reader").await?;
@@ -215,5 +217,15 @@ shared::refusals!(
     /// Why Instagram does not tell a media's figures.
     pub(crate) MediaInsightsRefusals: reading::refusals(&[Endpoint::ReadMedia, Endpoint::MediaInsights])
         .into_iter()
-        .chain([unknown_metric(&known_metrics())])
+        .chain([unknown_media_metric(&known_metrics())])
 );
+
+fn unknown_media_metric(known: &[&str]) -> Problem {
+    Problem::bad_request(
+        "unknown_media_metric",
+        format!(
+            "`metrics` must name some of {}: those of this kind of media.",
+            known.join(", ")
+        ),
+    )
+}

@@ -112,7 +112,7 @@ pub(crate) async fn get_insights(
     let granularity = Granularity::parse(query.granularity.as_deref())?;
     let (wanted, notes) = match &query.metrics {
         None => (all_metrics(), Vec::new()),
-        Some(text) => asked_metrics(text, &all_metrics())?,
+        Some(text) => asked_metrics(text, &all_metrics(), unknown_metric)?,
     };
     let days = days_of(&app, &account, span).await?;
     Ok(Json(Insights {
@@ -130,10 +130,12 @@ pub(crate) fn all_metrics() -> Vec<&'static str> {
     levels.chain(metrics::OF_DAY).copied().collect()
 }
 
-/// The metrics that a caller names, with successors in the place of those that are retired.
+/// The metrics that a caller names, with successors in the place of those that are retired; `refuse` has the words for a name
+/// that is not among the `known`.
 pub(crate) fn asked_metrics(
     text: &str,
     known: &[&'static str],
+    refuse: fn(&[&str]) -> Problem,
 ) -> Result<(Vec<&'static str>, Vec<Note>), Problem> {
     let (mut wanted, mut notes) = (Vec::new(), Vec::new());
     for name in text.split(',').map(str::trim) {
@@ -159,7 +161,7 @@ pub(crate) fn asked_metrics(
                 told
             }
         };
-        let found = found.ok_or_else(|| unknown_metric(known))?;
+        let found = found.ok_or_else(|| refuse(known))?;
         if !wanted.contains(&found) {
             wanted.push(found);
         }
@@ -262,7 +264,7 @@ shared::refusals!(
     pub(crate) AccountInsightsRefusals: reading::refusals(&[Endpoint::AccountInsights])
 );
 
-pub(crate) fn unknown_metric(known: &[&str]) -> Problem {
+fn unknown_metric(known: &[&str]) -> Problem {
     Problem::bad_request(
         "unknown_metric",
         format!("`metrics` must name some of {}.", known.join(", ")),
@@ -319,13 +321,15 @@ mod tests {
 
     #[test]
     fn a_retired_metric_is_told_by_its_successor_with_a_note() {
-        let (wanted, notes) = asked_metrics("impressions,views,reach", &all_metrics()).unwrap();
+        let (wanted, notes) =
+            asked_metrics("impressions,views,reach", &all_metrics(), unknown_metric).unwrap();
         assert_eq!(wanted, ["views", "reach"]);
         assert_eq!(notes.len(), 1);
         assert!(notes[0].message.contains("`views` took its place"));
-        let (wanted, notes) = asked_metrics("profile_views", &all_metrics()).unwrap();
+        let (wanted, notes) =
+            asked_metrics("profile_views", &all_metrics(), unknown_metric).unwrap();
         assert!(wanted.is_empty());
         assert!(notes[0].message.contains("Nothing takes its place"));
-        assert!(asked_metrics("invented", &all_metrics()).is_err());
+        assert!(asked_metrics("invented", &all_metrics(), unknown_metric).is_err());
     }
 }

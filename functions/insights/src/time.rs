@@ -45,7 +45,7 @@ impl Span {
         };
         let span = Self { since, until };
         if since > until || span.days() > MOST_DAYS {
-            return Err(invalid_span());
+            return Err(invalid_days());
         }
         Ok(span)
     }
@@ -92,7 +92,7 @@ impl Granularity {
 
 shared::refusals!(
     /// Which spans are refused.
-    pub(crate) SpanRefusals: [invalid_day("since"), invalid_span()]
+    pub(crate) SpanRefusals: [invalid_day("since"), invalid_days()]
 );
 shared::refusals!(
     /// Which granularity is refused.
@@ -113,9 +113,9 @@ fn invalid_day(name: &str) -> Problem {
     )
 }
 
-fn invalid_span() -> Problem {
+fn invalid_days() -> Problem {
     Problem::bad_request(
-        "invalid_span",
+        "invalid_days",
         format!("`since` must not be after `until`, with {MOST_DAYS} days between them at most."),
     )
 }

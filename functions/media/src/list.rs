@@ -110,8 +110,16 @@ pub(crate) async fn list_media(
     let asked = Asked {
         source: source(query.source.as_deref())?,
         kind: query.kind.as_deref().map(kind).transpose()?,
-        since: time("since", query.since.as_deref())?,
-        until: time("until", query.until.as_deref())?,
+        since: query
+            .since
+            .as_deref()
+            .map(|text| paging::time("since", text))
+            .transpose()?,
+        until: query
+            .until
+            .as_deref()
+            .map(|text| paging::time("until", text))
+            .transpose()?,
     };
     let route = format!("/instagram/accounts/{}/media", account.id);
     let filter = format!("{asked:?}");
@@ -245,7 +253,7 @@ async fn stored(
 
 shared::refusals!(
     /// What the filters of the list are refused for.
-    pub(crate) FilterRefusals: [invalid_source(), invalid_kind(), invalid_time("since")]
+    pub(crate) FilterRefusals: [invalid_source(), invalid_kind(), paging::invalid_time("since")]
 );
 shared::refusals!(
     /// Why Instagram's list cannot be read.
@@ -264,11 +272,6 @@ fn kind(word: &str) -> Result<MediaKind, Problem> {
     MediaKind::parse(word).ok_or_else(invalid_kind)
 }
 
-fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
-    let time = text.map(str::parse).transpose();
-    time.map_err(|_| invalid_time(name))
-}
-
 fn invalid_source() -> Problem {
     Problem::bad_request("invalid_source", "`source` must be `live` or `stored`.")
 }
@@ -281,12 +284,5 @@ fn invalid_kind() -> Problem {
     Problem::bad_request(
         "invalid_media_kind",
         format!("`kind` must be one of {}.", words.join(", ")),
-    )
-}
-
-fn invalid_time(name: &str) -> Problem {
-    Problem::bad_request(
-        "invalid_time",
-        format!("`{name}` must be a time with an offset, as in RFC 3339."),
     )
 }
