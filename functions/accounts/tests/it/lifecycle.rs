@@ -301,7 +301,7 @@ async fn delete_account_leaves_nothing_of_it() {
     let reply = fixture.send(delete(&account)).await;
     assert_eq!((reply.status, reply.text().as_str()), (204, ""));
     assert_is_gone(&fixture, &account).await;
-    // The neighbour's.
+    // Those of the neighbor.
     let pieces = fixture.items().await.into_iter();
     assert_eq!(pieces.filter(|item| item.contains("PIECE#")).count(), 3);
     assert!(fixture.world.instagram.subscriptions_of("shop").is_empty());
