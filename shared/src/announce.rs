@@ -1,8 +1,8 @@
 //! Announcements: what a product is told on an EventBridge bus, so that it reacts without polling.
 //!
 //! An announcement is written in the same transaction as the change that it tells of, so that none is lost and none tells
-//! of what did not happen. It is put on the bus at the end of the request or batch of tasks, and removed then; one whose sender died
-//! or was refused is sent by whoever announces next, or by the hourly audit. So each arrives at least once, and may arrive
+//! of what did not happen. It is put on the bus by who wrote it, at the end of the request or batch of tasks, and removed
+//! then; one whose sender died or was refused is sent by the hourly audit. So each arrives at least once, and may arrive
 //! twice, with the same `id`. Whatever goes wrong here never fails the change itself. `docs/events.md` has the schema.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,12 +11,14 @@ use std::time::Duration;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::app::App;
 use crate::aws::AwsError;
+use crate::digest::sha256_start;
 use crate::post::Post;
 use crate::table::announcements::PAGE;
 use crate::table::events::EventRecord;
@@ -81,7 +83,7 @@ pub const OF_EVENTS: &[(Kind, &str)] = &[
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Announcement {
-    /// UUID: the same when it is told again.
+    /// UUID: the same when it is told again. Of an event it follows from the event, whenever that is told.
     pub id: String,
     /// `instagram.account.revoked`: EventBridge's `detail-type`.
     pub name: String,
@@ -188,7 +190,9 @@ impl Announcement {
             id: event.id.clone(),
             kind: event.kind,
         };
+        let what = format!("{} {}", event.account, event.id);
         Some(Self {
+            id: uuid::Uuid::from_bytes(sha256_start(what.as_bytes())).to_string(),
             event: Some(announced),
             ..Self::named(name, &event.account, event.occurred_at)
         })
@@ -279,12 +283,15 @@ impl Bus {
 /// Sends what the running request or batch of tasks has announced, within that time. Never fails: what cannot be sent now
 /// waits.
 pub async fn send_noted(app: &App, within: Duration) {
-    let partitions = app.table.take_noted_announcements();
-    if partitions.is_empty() {
+    let noted = app.table.take_noted();
+    if noted.written.is_empty() && noted.partitions.is_empty() {
         return;
     }
     // Boxed: it is part of every request's and batch's future, and seldom runs.
-    let sent = Box::pin(tokio::time::timeout(within, send(app, partitions)));
+    let sent = Box::pin(tokio::time::timeout(within, async {
+        send_page(app, &noted.written).await?;
+        send(app, noted.partitions).await
+    }));
     let cause = match sent.await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
@@ -357,10 +364,15 @@ async fn send_page(app: &App, waiting: &[Announcement]) -> Result<(), AwsError> 
         sent.push(announcement);
     }
     let refused = app.bus.put(&events).await?;
-    for (position, announcement) in sent.into_iter().enumerate() {
-        if !refused.contains(&position) {
-            app.table.remove_announcement(announcement).await?;
-        }
+    let sent = sent.into_iter().enumerate();
+    let taken = sent.filter(|(position, _)| !refused.contains(position));
+    let taken: Vec<&Announcement> = taken.map(|(_, announcement)| announcement).collect();
+    for batch in taken.chunks(BATCH) {
+        let removals = batch.iter().map(|it| app.table.remove_announcement(it));
+        join_all(removals)
+            .await
+            .into_iter()
+            .collect::<Result<(), _>>()?;
     }
     if refused.is_empty() {
         return Ok(());

@@ -65,6 +65,10 @@ impl AppSecrets {
                     .collect()
             })
         };
+        // Whoever sent an empty one would be taken for Meta.
+        if text.webhook_verify_token.is_empty() {
+            return None;
+        }
         let ids = [&text.instagram_app_id, &text.meta_app_id];
         if ids
             .iter()
@@ -183,6 +187,7 @@ mod tests {
         for text in [
             COMPLETE.replace("cursorKey", "cursorKee"),
             COMPLETE.replace("\"test-cursor\"", "\"\""),
+            COMPLETE.replace("\"test-verify\"", "\"\""),
             COMPLETE.replace("\"1\"", "\"one\""),
             "{}".to_owned(),
         ] {

@@ -10,9 +10,11 @@ use jiff::SignedDuration;
 use crate::account::Account;
 use crate::announce::Announcement;
 use crate::app::App;
+use crate::aws::AwsError;
 use crate::ending::{self, End};
 use crate::schedules::Kind;
 use crate::secret::Secret;
+use crate::table::claims;
 use crate::table::deletions::{Deletion, Erased, Noted};
 use crate::table::erasure::Walk;
 use crate::table::keys::{self, Key};
@@ -43,23 +45,61 @@ enum Progress {
 /// # Errors
 /// When AWS refuses: then ask again.
 pub async fn begin_purge(app: &App, account: &Account) -> Result<Deletion, VaultError> {
-    let now = app.clock.now();
     let code = uuid::Uuid::new_v4().to_string();
-    let mut deletion = Deletion::received(code, now);
-    deletion.start([account.id.clone()].into(), now);
+    let deletion = Deletion::of_company(code, &account.id, app.clock.now());
     app.table.add_deletion(&deletion).await?;
-    let task = erase_task(&account.id, &deletion.code, &account.platform_account_id);
+    let task = erase_task(&account.id, &deletion.code, &instagram_ids(account));
     app.queue.send(task).await?;
     Ok(deletion)
 }
 
-/// The task that erases one account for a deletion. The Instagram id is what the record says, which may be gone.
-pub fn erase_task(account: &str, deletion: &str, instagram_id: &str) -> Task {
+/// The task that erases one account for a deletion. The Instagram ids are what the record says, which may be gone.
+pub fn erase_task(account: &str, deletion: &str, instagram_ids: &[String]) -> Task {
     Task::EraseAccount {
         account: account.to_owned(),
         deletion: deletion.to_owned(),
-        instagram_id: instagram_id.to_owned(),
+        instagram_ids: instagram_ids.to_owned(),
     }
+}
+
+/// Has an account swept that is about to be deleted, once nothing writes about it any more.
+///
+/// # Errors
+/// When the queue refuses: then delete nothing yet.
+pub async fn plan_sweep(app: &App, account: &Account) -> Result<(), AwsError> {
+    let sweep = Task::SweepAccount {
+        account: account.id.clone(),
+        instagram_ids: instagram_ids(account),
+    };
+    let seconds = i32::try_from(SWEEP_AFTER.as_secs()).unwrap_or(i32::MAX);
+    app.queue.send_later(sweep, seconds).await
+}
+
+/// Erases what was stored about an account but its record, which is there to be deleted again.
+///
+/// # Errors
+/// When DynamoDB refuses: ask again.
+pub async fn erase_history(app: &App, account: &Account) -> Result<(), AwsError> {
+    let ids = instagram_ids(account);
+    app.table.erase_history(&account.id, &ids).await
+}
+
+/// Erases what was written about an account while it was deleted. Where its record is still there, whoever wanted it deleted
+/// was told that it failed.
+///
+/// # Errors
+/// When AWS refuses: the task goes on from there.
+pub async fn sweep_account(app: &App, id: &str, instagram_ids: &[String]) -> Result<(), AwsError> {
+    if app.table.account(id).await?.is_some() {
+        return Ok(());
+    }
+    let mut walk = app.table.walk_over(id, instagram_ids).await?;
+    while let Some(keys) = app.table.next_belongings(&mut walk).await? {
+        for key in keys {
+            app.table.remove(key).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Erases an account, or what was written about it after its record had gone. Makes the task again until nothing is left.
@@ -70,12 +110,12 @@ pub async fn erase_account(
     app: &Arc<App>,
     id: &str,
     code: &str,
-    instagram_id: &str,
+    instagram_ids: &[String],
 ) -> Result<(), VaultError> {
     let deletion = app.table.deletion(code).await?;
-    if !deletion.is_some_and(|deletion| deletion.accounts.contains_key(id)) {
+    let Some(deletion) = deletion.filter(|deletion| deletion.accounts.contains_key(id)) else {
         return Ok(());
-    }
+    };
     let secrets = app.app_secrets().await?;
     let Some(secret) = secrets.cursor_keys.first() else {
         return Ok(());
@@ -84,20 +124,29 @@ pub async fn erase_account(
     app.table.note_announcements(id);
     let account = app.table.account(id).await?;
     let is_there = account.is_some();
-    let instagram_id = match &account {
-        Some(account) => account.platform_account_id.clone(),
-        None => instagram_id.to_owned(),
-    };
+    let mut instagram_ids = instagram_ids.to_owned();
     if let Some(account) = account {
-        end_connection(app, account, code, secret).await?;
+        if leaves(&deletion, &account) {
+            let now = app.clock.now();
+            let leave = |deletion: &mut Deletion| deletion.leave(id, now);
+            app.table.update_deletion(code, leave).await?;
+            return Ok(());
+        }
+        instagram_ids = self::instagram_ids(&account);
+        let ended = end_connection(app, account, &deletion, secret).await?;
+        if ended.is_some_and(|account| account.is_connected()) {
+            // Again, and meanwhile: the next task decides.
+            let again = erase_task(id, code, &instagram_ids);
+            return Ok(app.queue.send(again).await?);
+        }
     }
-    let again = erase_task(id, code, &instagram_id);
-    let walk = app.table.walk_over(id, &instagram_id).await?;
+    let again = erase_task(id, code, &instagram_ids);
+    let walk = app.table.walk_over(id, &instagram_ids).await?;
     let Progress::Complete { erased } = erase_belongings(app, id, walk, code, secret).await? else {
         return Ok(app.queue.send(again).await?);
     };
-    if is_there {
-        remove_record(app, id, code, secret).await?;
+    if is_there && !remove_record(app, id, code, secret).await? {
+        return Ok(app.queue.send(again).await?);
     }
     let now = app.clock.now();
     let deletion = app
@@ -123,17 +172,30 @@ pub async fn erase_account(
     Ok(())
 }
 
+/// Whether a deletion does not mean an account, since the person connected it after asking for it.
+pub fn leaves(deletion: &Deletion, account: &Account) -> bool {
+    let issued_at = deletion.issued_at;
+    issued_at.is_some_and(|issued_at| !ending::was_connected_by(account, issued_at))
+}
+
+fn instagram_ids(account: &Account) -> Vec<String> {
+    let ids = claims::instagram_ids(account).into_iter();
+    ids.map(str::to_owned).collect()
+}
+
 /// Ends the connection, where there is one; token and schedules are counted first, since they cannot be erased together with
-/// the manifest.
+/// the manifest. The account as it is then.
 async fn end_connection(
     app: &Arc<App>,
     account: Account,
-    code: &str,
+    deletion: &Deletion,
     secret: &Secret,
-) -> Result<(), VaultError> {
-    let id = account.id.clone();
+) -> Result<Option<Account>, VaultError> {
+    let (id, code) = (account.id.clone(), deletion.code.as_str());
     if account.is_connected() {
-        let token = Erased::outside("token", &id, "vault");
+        // Each connection has a token of its own.
+        let name = format!("vault#{}", account.connection_generation);
+        let token = Erased::outside("token", &id, &name);
         app.table.count_erased(code, secret, token).await?;
     }
     for kind in Kind::ALL {
@@ -146,8 +208,7 @@ async fn end_connection(
             app.table.count_erased(code, secret, schedule).await?;
         }
     }
-    ending::end(app, account, End::ByErasure).await?;
-    Ok(())
+    ending::end(app, account, End::ByErasure(deletion.issued_at)).await
 }
 
 async fn erase_belongings(
@@ -175,12 +236,21 @@ async fn erase_belongings(
     Ok(Progress::Complete { erased })
 }
 
-/// Removes the record and its hold on the Instagram ids together, where nobody wrote meanwhile.
-async fn remove_record(app: &App, id: &str, code: &str, secret: &Secret) -> Result<(), VaultError> {
+/// Removes the record and its hold on the Instagram ids together, where nobody wrote meanwhile. `false`: the account was
+/// connected again.
+async fn remove_record(
+    app: &App,
+    id: &str,
+    code: &str,
+    secret: &Secret,
+) -> Result<bool, VaultError> {
     for _ in 0..TRIES {
         let Some(account) = app.table.account(id).await? else {
-            return Ok(());
+            return Ok(true);
         };
+        if account.is_connected() {
+            return Ok(false);
+        }
         let holdings = app.table.holdings(&account).await?;
         let deleted = Announcement::of_deleted(&account, app.clock.now());
         let mut items = vec![
@@ -198,7 +268,7 @@ async fn remove_record(app: &App, id: &str, code: &str, secret: &Secret) -> Resu
             .note_erased(code, &name, secret, &erased, items)
             .await?;
         if matches!(noted, Noted::Yes | Noted::Gone) {
-            return Ok(());
+            return Ok(true);
         }
     }
     Err(VaultError::Busy)

@@ -32,22 +32,27 @@ pub enum End<'a> {
     ByUser(&'a str),
     /// The person, on Instagram, at this time: a connection that is younger is not meant.
     ByPerson(Timestamp),
-    /// Everything about the account is being erased, so nothing is told in its timeline.
-    ByErasure,
+    /// Everything about the account is being erased, so nothing is told in its timeline. Where the person asked for it, then
+    /// at this time: a connection that is younger is not meant.
+    ByErasure(Option<Timestamp>),
 }
 
 impl End<'_> {
     /// Whether there is something to end.
     fn is_meant_for(self, account: &Account) -> bool {
         match self {
-            End::ByUser(_) | End::ByErasure => account.status != Status::Disconnected,
+            End::ByUser(_) => account.status != Status::Disconnected,
+            End::ByErasure(asked_at) => {
+                account.status != Status::Disconnected
+                    && asked_at.is_none_or(|at| was_connected_by(account, at))
+            }
             End::ByPerson(at) => account.is_connected() && was_connected_by(account, at),
         }
     }
 
     fn status(self) -> Status {
         match self {
-            End::ByUser(_) | End::ByErasure => Status::Disconnected,
+            End::ByUser(_) | End::ByErasure(_) => Status::Disconnected,
             End::ByPerson(_) => Status::Revoked,
         }
     }
@@ -62,7 +67,7 @@ impl End<'_> {
                 "app_removed",
                 "The app was removed in the account's settings on Instagram. Connect the account again to go on.",
             ),
-            End::ByErasure => ("being_erased", "The account is being erased."),
+            End::ByErasure(_) => ("being_erased", "The account is being erased."),
         };
         Failure {
             code: code.into(),
@@ -83,7 +88,7 @@ impl End<'_> {
                 "The app was removed on Instagram: the token was removed, the history is kept.",
                 BY_INSTAGRAM,
             ),
-            End::ByErasure => return None,
+            End::ByErasure(_) => return None,
         };
         Some(TimelineEntry {
             at: now,
@@ -132,7 +137,7 @@ async fn end_connection(
         }
         // Read before it is destroyed: Instagram takes the unsubscription only with it, and none of a removed app.
         let token = match end {
-            End::ByUser(_) | End::ByErasure => app.vault.token(&account).await.ok(),
+            End::ByUser(_) | End::ByErasure(_) => app.vault.token(&account).await.ok(),
             End::ByPerson(_) => None,
         };
         let now = app.clock.now();
@@ -146,6 +151,7 @@ async fn end_connection(
                 account: account.id.clone(),
                 company: account.company.clone(),
                 released: true,
+                since: now,
             };
             records.push(app.table.claim_write(&id, &released)?);
         }

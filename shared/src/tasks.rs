@@ -69,10 +69,6 @@ pub enum Task {
     DeleteData {
         /// The deletion's confirmation code.
         deletion: String,
-        /// Either of Instagram's ids of the account.
-        instagram_id: String,
-        /// When the person asked for it: a connection that is younger stays.
-        issued_at: Timestamp,
     },
     /// Erase an account and everything that belongs to it.
     EraseAccount {
@@ -80,8 +76,15 @@ pub enum Task {
         account: String,
         /// The deletion's confirmation code.
         deletion: String,
-        /// Instagram's id of the account, as far as its record has told it.
-        instagram_id: String,
+        /// Instagram's ids of the account, as far as its record has told them.
+        instagram_ids: Vec<String>,
+    },
+    /// Erase what was written about an account while it was deleted.
+    SweepAccount {
+        /// The account's id.
+        account: String,
+        /// Instagram's ids of the account.
+        instagram_ids: Vec<String>,
     },
     /// Keep an event of Instagram's, and do what follows from it.
     HandleEvent {
@@ -97,7 +100,8 @@ impl Task {
             Task::SyncAccount { account, .. }
             | Task::RefreshToken { account, .. }
             | Task::AdvancePost { account, .. }
-            | Task::EraseAccount { account, .. } => account,
+            | Task::EraseAccount { account, .. }
+            | Task::SweepAccount { account, .. } => account,
             Task::AuditCoverage { .. }
             | Task::HandleEvent { .. }
             | Task::AuditPosts
@@ -117,6 +121,7 @@ impl Task {
             Task::Deauthorize { .. } => "deauthorize",
             Task::DeleteData { .. } => "deleteData",
             Task::EraseAccount { .. } => "eraseAccount",
+            Task::SweepAccount { .. } => "sweepAccount",
             Task::HandleEvent { .. } => "handleEvent",
         }
     }
@@ -163,7 +168,13 @@ impl Message {
     /// The body.
     pub fn to_body(&self) -> String {
         // Texts and numbers always have a JSON form.
-        serde_json::to_string(self).unwrap_or_default()
+        let body = serde_json::to_string(self).unwrap_or_default();
+        // JSON holds these two as they are, which only a text in it can; SQS refuses them.
+        if body.contains(['\u{fffe}', '\u{ffff}']) {
+            let body = body.replace('\u{fffe}', "\\ufffe");
+            return body.replace('\u{ffff}', "\\uffff");
+        }
+        body
     }
 }
 
@@ -297,6 +308,23 @@ mod tests {
             r#"{"version":1,"correlationId":"","task":"syncAccount","account":"a-1","connectionGeneration":2}"#
         );
         assert_eq!(Message::parse(&message.to_body()), Some(message));
+    }
+
+    #[test]
+    fn a_body_has_no_character_that_sqs_refuses() {
+        let text = "\u{fffe}\u{ffff}\u{fffd}\u{10ffff}\u{1}";
+        let task = Task::DeleteData {
+            deletion: text.into(),
+        };
+        let body = Message::of_schedule(task.clone()).to_body();
+        assert!(
+            body.contains("\\ufffe\\uffff\u{fffd}\u{10ffff}\\u0001"),
+            "{body}"
+        );
+        assert_eq!(
+            Message::parse(&body).map(|message| message.task),
+            Some(task)
+        );
     }
 
     #[test]

@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 use shared::account::{Account, Status};
 use shared::lambda::{Context, Function};
 use shared::secret::Secret;
-use shared::table::deletions::{State, key_hash};
+use shared::table::claims::instagram_ids;
+use shared::table::deletions::{Deletion, State, key_hash};
 use shared::table::event_pieces::LARGEST_WHOLE;
 use shared::table::keys::{Item, Key};
 use shared::tasks::Message;
+use world::delivery::Workers;
 use world::gateway::{HttpCall, Reply, api_gateway_event};
-use world::resources::{APP_SECRET, TABLE};
+use world::resources::{APP_SECRET, EVENT_QUEUE, TABLE};
 use world::{CURSOR_KEY, INSTAGRAM_APP_SECRET, META_APP_SECRET, access_key_id};
 
 use crate::crash::{ended_after, held_after};
@@ -158,7 +160,169 @@ async fn f07_a_replay_after_a_new_connection_does_nothing() {
     assert_eq!(after.status, Status::Active);
     assert_eq!(after.connection_generation, connected.connection_generation);
     let text = page(&journey, &code).await.text();
+    assert!(text.contains("The account was connected again"), "{text}");
+    let unknown = request_deletion(&journey, "17841400000099999", issued_at).await;
+    journey.advance(QUARTER).await;
+    let text = page(&journey, &unknown).await.text();
     assert!(text.contains("There was nothing to delete"), "{text}");
+    journey.finish().await;
+}
+
+/// At every third wait of an erasure, somebody connects the account again, and only then the erasure goes on.
+async fn connected_again_during_an_erasure(asked_by_person: bool) {
+    let journey = Journey::start().await;
+    let (mut held, mut kept) = (0, 0);
+    loop {
+        let username = format!("returner.{held}");
+        journey
+            .world
+            .instagram
+            .add_person(Person::business(&username));
+        let id = journey.connected(ANN, &username).await;
+        journey.settle().await;
+        let app = journey.world.cold("test");
+        let now = journey.world.now();
+        let code = format!("00000000-0000-4000-8000-{held:012}");
+        let deletion = if asked_by_person {
+            let mut deletion = Deletion::of_person(code, String::new(), now, now);
+            deletion.start([id.clone()].into(), 0, now);
+            deletion
+        } else {
+            Deletion::of_company(code, &id, now)
+        };
+        app.table.add_deletion(&deletion).await.unwrap();
+        let task = shared::deletion::erase_task(&id, &deletion.code, &[]);
+        let event = batch(&[Message::of_schedule(task).to_body()]);
+        let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
+        let mut context = Context::default();
+        context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
+        let mut erasure = Box::pin(sandbox.invoke(&event, context));
+        let ended = held_after(held, &mut erasure).await.is_some();
+        journey.world.clock.advance(SignedDuration::from_secs(2));
+        let back = journey.connected(ANN, &username).await;
+        if !ended {
+            erasure.await.unwrap();
+        }
+        journey.advance(QUARTER * 2).await;
+        // Every token in the vault is a connected account's.
+        journey.assert_consistent(&[ANN.company]).await;
+        let after = record(&journey, &back).await;
+        if asked_by_person || back != id {
+            let after = after.unwrap_or_else(|| panic!("erased at {held}"));
+            assert_eq!(after.status, Status::Active, "{held}");
+        } else {
+            assert_eq!(after, None, "{held}");
+        }
+        kept += usize::from(back == id);
+        let table = &journey.world.cold("test").table;
+        let deletion = table.deletion(&deletion.code).await.unwrap().unwrap();
+        assert_eq!(deletion.state, State::Done);
+        let is_left = asked_by_person && back == id;
+        assert_eq!(
+            (deletion.found, deletion.left),
+            (usize::from(!is_left), usize::from(is_left))
+        );
+        if ended {
+            break;
+        }
+        held += 3;
+    }
+    assert!(kept > 5, "{kept} came back before the record had gone");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn f07_whoever_comes_back_during_the_erasure_stays() {
+    connected_again_during_an_erasure(true).await;
+}
+
+#[tokio::test]
+async fn f07_a_purge_ends_a_connection_that_is_made_meanwhile_as_well() {
+    connected_again_during_an_erasure(false).await;
+}
+
+/// E18: an event that is handled while its account is deleted leaves nothing that no later deletion could find.
+#[tokio::test]
+async fn j08_delete_leaves_nothing_of_an_event_that_is_handled_meanwhile() {
+    let journey = Journey::start().await;
+    let mut held = 0;
+    loop {
+        let username = format!("chatty.{held}");
+        journey
+            .world
+            .instagram
+            .add_person(Person::business(&username));
+        let id = journey.connected(ANN, &username).await;
+        journey.settle().await;
+        let account = record(&journey, &id).await.unwrap();
+        journey
+            .world
+            .instagram
+            .let_happen(&username, Happening::message(MARKER));
+        let receiver_only = Workers {
+            events: None,
+            ..journey.workers()
+        };
+        journey
+            .world
+            .advance(SignedDuration::from_secs(10), receiver_only)
+            .await;
+        let events = journey.world.aws.messages(EVENT_QUEUE);
+        assert!(!events.is_empty());
+        let event = batch(&events);
+        let sandbox = Function::new(journey.world.cold("webhooks")).with_tasks(webhooks::handle);
+        let mut context = Context::default();
+        context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
+        let mut worker = Box::pin(sandbox.invoke(&event, context));
+        let ended = held_after(held, &mut worker).await.is_some();
+        let call = HttpCall::delete(&format!("/instagram/accounts/{id}"));
+        let call = call.as_user(ANN.user, ANN.company, "editor");
+        assert_eq!(journey.call(&journey.accounts, call).await.status, 204);
+        if !ended {
+            worker.await.unwrap();
+        }
+        journey.advance(QUARTER).await;
+        let everything = journey.world.aws.everything_but_secrets().await;
+        for trace in [
+            MARKER,
+            &id,
+            &account.platform_account_id,
+            &account.app_scoped_id,
+        ] {
+            let left = everything.lines().find(|line| line.contains(trace));
+            assert_eq!(left, None, "{trace} is left at {held}");
+        }
+        if ended {
+            break;
+        }
+        held += 2;
+    }
+    assert!(held > 10, "a worker waits more often than {held} times");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn f09_a_deletion_whose_task_is_lost_is_done_all_the_same() {
+    let journey = Journey::start().await;
+    journey.world.schedule_audits().await;
+    let id = journey.connected(ANN, "corner.bakery").await;
+    journey.settle().await;
+    let user_id = record(&journey, &id).await.unwrap().platform_account_id;
+    let seconds = journey.world.now().as_second();
+    let signed = signed_request(META_APP_SECRET, &user_id, seconds);
+    let down = AwsFault::on("sqs", "SendMessage", AwsFaultKind::ServerError);
+    journey.world.aws.add_fault(down);
+    let reply = journey.call_url(form("/data-deletion", &signed)).await;
+    assert_eq!(reply.status, 503);
+    journey.world.aws.clear_faults();
+    // Meta does not come again.
+    journey.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(record(&journey, &id).await, None);
+    let app = journey.world.app("test");
+    let unfinished = app.table.unfinished_deletions(journey.world.now()).await;
+    assert_eq!(unfinished.unwrap(), Vec::<String>::new());
+    let everything = journey.world.aws.everything_but_secrets().await;
+    assert!(!everything.contains(&user_id));
     journey.finish().await;
 }
 
@@ -341,6 +505,12 @@ async fn with_marker() -> (Journey, Account) {
     }
     journey.advance(SignedDuration::from_mins(1)).await;
     let account = record(&journey, &id).await.expect("it is there");
+    // Two more that were received, whose messages are among the dead letters.
+    let table = &journey.world.app("test").table;
+    for id in instagram_ids(&account) {
+        let stored = table.store_item(id, &large, journey.world.now());
+        stored.await.expect("it is stored");
+    }
     (journey, account)
 }
 
@@ -427,8 +597,9 @@ async fn j08_wherever_the_erasure_dies_it_goes_on_and_counts_nothing_twice() {
         let before = items(&journey).await;
         let app = journey.world.cold("test");
         let deletion = shared::deletion::begin_purge(&app, &account).await.unwrap();
-        let task =
-            shared::deletion::erase_task(&account.id, &deletion.code, &account.platform_account_id);
+        let ids = instagram_ids(&account).into_iter().map(str::to_owned);
+        let ids: Vec<String> = ids.collect();
+        let task = shared::deletion::erase_task(&account.id, &deletion.code, &ids);
         let event = batch(&[Message::of_schedule(task).to_body()]);
         let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
         let mut context = Context::default();

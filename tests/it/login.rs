@@ -831,6 +831,7 @@ async fn an_app_scoped_id_that_instagram_replaced_leaves_no_claim_behind() {
         account: id.clone(),
         company: "acme".into(),
         released: false,
+        since: record.connected_at,
     };
     let moved = vec![
         table

@@ -27,11 +27,20 @@ pub(crate) struct Grant {
     /// An ARN, or a pattern of ARNs.
     pub(crate) resource: String,
     condition: Option<String>,
+    /// The partitions to which it is held; empty for all.
+    partitions: Vec<String>,
 }
 
 impl Grant {
     fn covers(&self, permission: &Permission) -> bool {
-        self.action == permission.action && matches(&self.resource, &permission.resource)
+        let is_open = |key: &str| {
+            let mut partitions = self.partitions.iter();
+            partitions.any(|pattern| matches(pattern, key))
+        };
+        self.action == permission.action
+            && matches(&self.resource, &permission.resource)
+            && (self.partitions.is_empty()
+                || permission.leading_key.as_deref().is_some_and(is_open))
     }
 }
 
@@ -69,10 +78,13 @@ pub(crate) fn grants_of(role: &str) -> Vec<Grant> {
         assert_eq!(statement["Effect"], "Allow", "{role}");
         for action in texts(&statement["Action"]) {
             for resource in texts(&statement["Resource"]) {
+                let keys =
+                    &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
                 grants.push(Grant {
                     action: action.clone(),
                     resource,
                     condition: statement.get("Condition").map(Value::to_string),
+                    partitions: texts(keys),
                 });
             }
         }
@@ -84,6 +96,7 @@ fn permission(action: &str, resource: &str) -> Permission {
     Permission {
         action: action.to_owned(),
         resource: resource.to_owned(),
+        leading_key: None,
     }
 }
 
@@ -161,6 +174,25 @@ fn every_permission_that_a_role_grants_is_needed_by_its_function() {
     assert!(superfluous.is_empty(), "{superfluous:#?}");
 }
 
+#[test]
+fn every_partition_that_a_role_names_is_needed_by_its_function() {
+    for function in TEMPLATE.functions() {
+        let needed = needed_by(&function);
+        for grant in grants_of(&role_of(&function)) {
+            for partition in &grant.partitions {
+                let mut keys = needed
+                    .iter()
+                    .filter_map(|needed| needed.leading_key.as_deref());
+                assert!(
+                    keys.any(|key| matches(partition, key)),
+                    "{}: {partition}",
+                    function.name
+                );
+            }
+        }
+    }
+}
+
 /// A call that the walk never makes would be missed by the role as well.
 #[test]
 fn the_walk_makes_every_call_that_the_code_names() {
@@ -210,16 +242,21 @@ fn a_role_names_its_resources_and_a_wildcard_says_why() {
 
 #[test]
 fn the_schedules_role_is_handed_to_scheduler_only_and_who_is_public_touches_two_kinds_of_records() {
-    let own_keys =
-        json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["IG#*", "DELETION#*"]}});
+    let keys = |kinds: &[&str]| {
+        let condition = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": kinds}});
+        Some(condition.to_string())
+    };
     let to_scheduler = json!({"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}});
     for function in TEMPLATE.functions() {
         for grant in grants_of(&role_of(&function)) {
-            let is_public = function.name == "WebhookReceiver";
-            let expected = match grant.action.as_str() {
-                "iam:PassRole" => Some(to_scheduler.to_string()),
-                action if is_public && action.starts_with("dynamodb:") => {
-                    Some(own_keys.to_string())
+            let is_of_table = grant.action.starts_with("dynamodb:");
+            let expected = match (function.name.as_str(), grant.action.as_str()) {
+                (_, "iam:PassRole") => Some(to_scheduler.to_string()),
+                ("WebhookReceiver", _) if is_of_table => keys(&["PIECES#*", "DELETION#*"]),
+                // Whose an Instagram id is, whoever handles what people write can read and not change.
+                ("WebhookWorker", "dynamodb:GetItem") => keys(&["ACCOUNT#*", "IG#*", "PIECES#*"]),
+                ("WebhookWorker", _) if is_of_table => {
+                    keys(&["ACCOUNT#*", "PIECES#*", "ANNOUNCEMENTS#*"])
                 }
                 _ => None,
             };

@@ -109,6 +109,12 @@ async fn the_templates_queue_is_the_queue_of_the_tests() {
         dead_letters["MessageRetentionPeriod"],
         of_queue(url, "MessageRetentionPeriod").await
     );
+    // Meta has been told that its events are safe there: as long as any queue keeps a message.
+    let events = TEMPLATE.properties("EventQueue");
+    assert_eq!(
+        events["MessageRetentionPeriod"],
+        dead_letters["MessageRetentionPeriod"]
+    );
     let name = text(&queue["QueueName"]);
     assert_eq!(
         dead_letters["RedriveAllowPolicy"],
@@ -160,6 +166,7 @@ fn the_apps_secret_begins_empty_and_is_complete_once_it_is_filled_in() {
         ("instagramAppSecret", "a"),
         ("metaAppId", "2"),
         ("metaAppSecret", "b"),
+        ("webhookVerifyToken", "c"),
     ] {
         assert_eq!(secret[name], "", "{name}");
         secret[name] = json!(value);

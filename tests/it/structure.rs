@@ -374,6 +374,9 @@ fn a_key_is_formatted_in_one_file() {
         "ANNOUNCEMENTS#",
         "ANSWERS#",
         "DELETION#",
+        "DELETIONS\"",
+        "PIECES#",
+        "WAITING#",
     ] {
         assert_only_in(&format!("\"{start}"), &["shared/src/table/keys.rs"]);
     }

@@ -113,16 +113,31 @@ async fn recorded() -> Recorded {
         if call.access_key_id.starts_with("TEST") && call.access_key_id != access_key_id("") {
             operations.insert(call.operation);
         }
+        let permissions = call.permissions.into_iter().map(of_kind);
         needed
             .entry(call.access_key_id)
             .or_default()
-            .extend(call.permissions);
+            .extend(permissions);
     }
     let refused = walk.journey.seen();
     Recorded {
         needed,
         operations,
         refused,
+    }
+}
+
+/// A permission with the kind of its partition alone: what stands before the first separator, and that.
+fn of_kind(permission: Permission) -> Permission {
+    let kind = |key: String| {
+        key.split_inclusive('#')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    Permission {
+        leading_key: permission.leading_key.map(kind),
+        ..permission
     }
 }
 

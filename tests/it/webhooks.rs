@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shared::account::{Account, Status};
 use shared::announce::ACCOUNT_DELETED;
 use shared::table::Table;
+use shared::table::claims::instagram_ids;
 use world::gateway::HttpCall;
 
 use crate::journey::{ANN, BOB, Caller, Journey};
@@ -259,6 +260,42 @@ async fn e18_what_happens_after_a_change_of_companies_is_of_the_new_one() {
         assert_eq!(found.expect("the table answers").is_some(), is_there);
     }
     assert_eq!(listed(&journey, ANN, &former).await.len(), 1);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn e18_a_reconnect_goes_on_holding_its_instagram_ids_and_what_comes_after_an_end_begins_anew()
+{
+    let (journey, id) = start().await;
+    let held_since = async |id: &str| {
+        let account = account(&journey, id).await.expect("it is connected");
+        let mut since = BTreeSet::new();
+        for instagram_id in instagram_ids(&account) {
+            let claim = table(&journey).claim(instagram_id).await;
+            let claim = claim.expect("the table answers").expect("a claim");
+            assert_eq!((claim.account.as_str(), claim.released), (id, false));
+            since.insert(claim.since);
+        }
+        assert_eq!(since.len(), 1);
+        (since.pop_first(), account.connected_at)
+    };
+    let (since, begun) = held_since(&id).await;
+    assert_eq!(since, Some(begun));
+    journey.advance(MINUTE).await;
+    assert_eq!(journey.connected(ANN, WHO).await, id);
+    let (since, again) = held_since(&id).await;
+    assert!(since == Some(begun) && again > begun, "{since:?} {again}");
+
+    for (method, path) in [("POST", "/disconnect"), ("DELETE", "")] {
+        let target = format!("/instagram/accounts/{id}{path}");
+        let call = HttpCall::new(method, &target).as_user(ANN.user, ANN.company, "editor");
+        assert!(journey.call(&journey.accounts, call).await.status < 300);
+        journey.advance(MINUTE).await;
+        let now = journey.connected(ANN, WHO).await;
+        assert_eq!(now == id, method == "POST");
+        let (since, connected) = held_since(&now).await;
+        assert!(since == Some(connected) && connected > again);
+    }
     journey.finish().await;
 }
 

@@ -84,11 +84,12 @@ async fn disconnect(app: &Arc<App>, account: Account, by: &str) -> Result<Accoun
 }
 
 /// The record goes last, after history and schedules: as long as anything is left, the account is there to be deleted
-/// again.
+/// again. What a task that was under way writes meanwhile goes with the sweep.
 async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Problem> {
+    deletion::plan_sweep(app, &account).await?;
     for _ in 0..TRIES {
         account = disconnect(app, account, by).await?;
-        app.table.erase_history(&account).await?;
+        deletion::erase_history(app, &account).await?;
         let mut records = vec![app.table.account_removal(&account)?];
         let deleted = Announcement::of_deleted(&account, app.clock.now());
         records.push(app.table.announcement_write(&deleted)?);
@@ -96,11 +97,7 @@ async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Pr
             records.push(app.table.holding_removal(key, &account.id)?);
         }
         match app.table.transact(records).await? {
-            Transaction::Written => {
-                // What a task that was under way wrote meanwhile.
-                app.table.erase_history(&account).await?;
-                return Ok(());
-            }
+            Transaction::Written => return Ok(()),
             Transaction::Refused(_) => account = read_again(app, &account.id).await?,
         }
     }

@@ -60,17 +60,28 @@ pub(crate) async fn store(
                 account
             }
         };
-        let claim = Claim {
-            account: account.id.clone(),
-            company: login.company.clone(),
-            released: false,
-        };
         let mut records = vec![app.table.account_write(&account, read_version)?];
         for instagram_id in instagram_ids(&account) {
+            let former = app.table.claim(instagram_id).await?;
+            let (own, others) = match former {
+                Some(former) if former.account == account.id => (Some(former), None),
+                former => (None, former),
+            };
+            let claim = Claim {
+                account: account.id.clone(),
+                company: login.company.clone(),
+                released: false,
+                // One that it never gave up it goes on holding; whoever gives it up writes the account as well.
+                since: own.filter(|own| !own.released).map_or(now, |own| own.since),
+            };
             records.push(app.table.claim_write(instagram_id, &claim)?);
-        }
-        for (instagram_id, former) in former_holders(app, &account).await? {
-            records.push(app.table.former_holder_write(&instagram_id, &former)?);
+            // What is stored of the former holder is still about the person who holds the Instagram account.
+            if let Some(others) = others {
+                records.push(
+                    app.table
+                        .former_holder_write(instagram_id, &others.account)?,
+                );
+            }
         }
         if let Some(instagram_id) = outdated_claim {
             records.push(app.table.claim_removal(&instagram_id, &account.id)?);
@@ -136,20 +147,6 @@ async fn existing_account(
         .table
         .former_account(&login.company, &profile.ig_user_id, now)
         .await?)
-}
-
-/// The accounts of other companies whose released claims this one takes over: what is stored of them is still about the
-/// person who holds the Instagram account.
-async fn former_holders(app: &App, account: &Account) -> Result<Vec<(String, String)>, Problem> {
-    let mut former = Vec::new();
-    for instagram_id in instagram_ids(account) {
-        if let Some(claim) = app.table.claim(instagram_id).await?
-            && claim.account != account.id
-        {
-            former.push((instagram_id.to_owned(), claim.account));
-        }
-    }
-    Ok(former)
 }
 
 /// The claim on an app-scoped id that Instagram has replaced since.

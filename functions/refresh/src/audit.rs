@@ -20,7 +20,7 @@ use shared::table::keys::ID_DIGITS;
 use shared::tasks::Task;
 use shared::{connection, policy, verdict};
 
-use crate::{current, pages};
+use crate::{current, delete_data, pages};
 
 /// So many accounts are compared by one task: some forty calls of `ListSchedules` for each kind.
 const MOST_COMPARED: usize = 4_000;
@@ -101,9 +101,15 @@ pub(crate) async fn audit(app: &Arc<App>, prefix: &str, after: &str) -> Result<(
     findings.tell(app, prefix);
     Standing::of(accounts.values().copied(), now).tell(app, prefix, now);
     app.table.note_audit(prefix, now).await?;
+    audit_the_rest(app, prefix).await
+}
+
+/// What is not compared by account, once for each audit.
+async fn audit_the_rest(app: &Arc<App>, prefix: &str) -> Result<(), TaskError> {
     if prefix.is_empty() {
         pages::audit(app).await?;
         announce::send_waiting(app).await?;
+        delete_data::resume(app).await?;
     }
     Ok(())
 }
@@ -120,11 +126,7 @@ async fn split(app: &Arc<App>, prefix: &str) -> Result<(), TaskError> {
     for digit in ID_DIGITS.chars() {
         send(app, format!("{prefix}{digit}"), String::new()).await?;
     }
-    if prefix.is_empty() {
-        pages::audit(app).await?;
-        announce::send_waiting(app).await?;
-    }
-    Ok(())
+    audit_the_rest(app, prefix).await
 }
 
 /// Whether the record is worth a look, by what the index and the schedules' names tell.

@@ -42,16 +42,16 @@ pub fn handle(app: Arc<App>, task: Task) -> TaskFuture {
                 instagram_id,
                 issued_at,
             } => deauthorize::deauthorize(&app, &instagram_id, issued_at).await,
-            Task::DeleteData {
-                deletion,
-                instagram_id,
-                issued_at,
-            } => delete_data::delete_data(&app, &deletion, &instagram_id, issued_at).await,
+            Task::DeleteData { deletion } => delete_data::delete_data(&app, &deletion).await,
             Task::EraseAccount {
                 account,
                 deletion,
-                instagram_id,
-            } => Ok(deletion::erase_account(&app, &account, &deletion, &instagram_id).await?),
+                instagram_ids,
+            } => Ok(deletion::erase_account(&app, &account, &deletion, &instagram_ids).await?),
+            Task::SweepAccount {
+                account,
+                instagram_ids,
+            } => Ok(deletion::sweep_account(&app, &account, &instagram_ids).await?),
             other => Err(TaskError::new(format!(
                 "{} is not a task of accounts",
                 other.name()

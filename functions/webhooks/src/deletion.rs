@@ -28,12 +28,11 @@ pub(crate) async fn request_deletion(
     let own_address = own_address(&app, &request);
     let signed = signed::read(&app, request).await?;
     let code = signed.fingerprint;
-    let deletion = Deletion::received(code.clone(), app.clock.now());
+    let now = app.clock.now();
+    let deletion = Deletion::of_person(code.clone(), signed.user_id, signed.issued_at, now);
     app.table.add_deletion(&deletion).await?;
     let task = Task::DeleteData {
         deletion: code.clone(),
-        instagram_id: signed.user_id,
-        issued_at: signed.issued_at,
     };
     app.queue.send(task).await?;
     Ok(Json(Received {

@@ -66,21 +66,31 @@ const UNKNOWN: &str = "<h1>No deletion has this code</h1><p>Compare the address 
                        deletion can be looked up for a year.</p>";
 
 fn content(deletion: &Deletion) -> String {
-    let (title, sentence) = match (deletion.state, deletion.found) {
-        (deletions::State::Received, _) => (
+    let (title, sentence) = match (deletion.state, deletion.found, deletion.left) {
+        (deletions::State::Received, ..) => (
             "Your request was received",
             "The deletion begins within minutes. Look again later.",
         ),
-        (deletions::State::Running, _) => (
+        (deletions::State::Running, ..) => (
             "Your data is being deleted",
             "Access to Instagram ends first, then what is stored is erased, and after a quarter of an hour it is looked \
              for again. Look again later.",
         ),
-        (deletions::State::Done, 0) => (
+        (deletions::State::Done, 0, 0) => (
             "There was nothing to delete",
-            "Nothing is stored here about the Instagram account for which this was asked.",
+            "No account was found for this request: it was never connected here, or it is deleted already.",
         ),
-        (deletions::State::Done, _) => (
+        (deletions::State::Done, 0, _) => (
+            "The account was connected again",
+            "It was connected again after this was asked, so it stays. To have its data deleted, remove the app on Instagram \
+             and ask once more.",
+        ),
+        (deletions::State::Done, _, 1..) => (
+            "A part of your data was deleted",
+            "An account that was connected again after this was asked stays, and everything else is deleted. To have the \
+             rest deleted, remove the app on Instagram and ask once more.",
+        ),
+        (deletions::State::Done, ..) => (
             "Your data was deleted",
             "Nothing is stored here any more about the Instagram account for which this was asked.",
         ),

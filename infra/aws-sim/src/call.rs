@@ -34,4 +34,7 @@ pub struct Permission {
     pub action: String,
     /// An ARN; `*` for an action that knows no resource.
     pub resource: String,
+    /// The partition that a call of DynamoDB names, as the condition `dynamodb:LeadingKeys` sees it. Absent for an index, for
+    /// a batch and for other services.
+    pub leading_key: Option<String>,
 }

@@ -120,8 +120,13 @@ impl Core {
         lock(&self.faults)
     }
 
-    pub(crate) fn draw_fault(&self, service: Service, operation: &str) -> Option<FaultKind> {
-        self.faults().draw(service, operation)
+    pub(crate) fn draw_fault(
+        &self,
+        service: Service,
+        operation: &str,
+        body: &[u8],
+    ) -> Option<FaultKind> {
+        self.faults().draw(service, operation, body)
     }
 
     pub(crate) fn log(&self, call: Call) {

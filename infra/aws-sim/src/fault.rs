@@ -10,6 +10,8 @@ pub struct Fault {
     pub service: Option<String>,
     /// The operation; any when absent. Scheduler's delivery to a queue is hit only when `Deliver` is named.
     pub operation: Option<String>,
+    /// What the call's body has to contain, as it is written; anything when absent.
+    pub containing: Option<String>,
     /// How many calls are hit; all when absent.
     pub times: Option<u32>,
     /// How many matching calls pass first.
@@ -26,11 +28,18 @@ impl Fault {
         Self {
             service: Some(service.to_owned()),
             operation: Some(operation.to_owned()),
+            containing: None,
             times: None,
             skip: 0,
             probability: 1.0,
             kind,
         }
+    }
+
+    /// Hits calls whose body contains this, as it is written.
+    pub fn containing(mut self, text: &str) -> Self {
+        self.containing = Some(text.to_owned());
+        self
     }
 
     /// Hits that many calls and no more.
@@ -45,11 +54,17 @@ impl Fault {
         self
     }
 
-    fn matches(&self, service: Service, operation: &str) -> bool {
+    fn matches(&self, service: Service, operation: &str, body: &[u8]) -> bool {
         let named =
             |wanted: &Option<String>, have: &str| wanted.as_deref().is_none_or(|name| name == have);
         let delivery = operation == DELIVER && self.operation.is_none();
-        named(&self.service, service.name()) && named(&self.operation, operation) && !delivery
+        let contains = |wanted: &String| {
+            std::str::from_utf8(body).is_ok_and(|body| body.contains(wanted.as_str()))
+        };
+        named(&self.service, service.name())
+            && named(&self.operation, operation)
+            && self.containing.as_ref().is_none_or(contains)
+            && !delivery
     }
 }
 
@@ -171,9 +186,14 @@ impl Faults {
     }
 
     /// What happens to this call, if anything; counts it.
-    pub(crate) fn draw(&mut self, service: Service, operation: &str) -> Option<FaultKind> {
+    pub(crate) fn draw(
+        &mut self,
+        service: Service,
+        operation: &str,
+        body: &[u8],
+    ) -> Option<FaultKind> {
         for fault in &mut self.set {
-            if !fault.matches(service, operation) || fault.times == Some(0) {
+            if fault.times == Some(0) || !fault.matches(service, operation, body) {
                 continue;
             }
             if fault.skip > 0 {

@@ -118,7 +118,7 @@ async fn handle(
 }
 
 async fn answer(core: &Core, asked: &Asked, body: &Bytes, base: &str) -> Result<Answer, Lost> {
-    let fault = core.draw_fault(asked.service, &asked.operation);
+    let fault = core.draw_fault(asked.service, &asked.operation, body);
     if let Some(error) = fault.as_ref().and_then(|fault| fault.error(asked.service)) {
         return Ok(Answer::error(asked.service, &error));
     }

@@ -1,5 +1,7 @@
 //! How lists are read in pages: how many at once, and where the next page begins.
 
+use jiff::Timestamp;
+
 use super::Problem;
 use super::cursor::{List, invalid_cursor};
 use crate::app::App;
@@ -35,6 +37,24 @@ fn invalid_limit() -> Problem {
     Problem::bad_request(
         "invalid_limit",
         format!("`limit` must be a whole number from 1 to {LARGEST_LIMIT}."),
+    )
+}
+
+/// A time by which a list is filtered.
+///
+/// # Errors
+/// 400 for a text without an offset, or that is no time.
+pub fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|_| invalid_time(name))
+}
+
+/// The refusal of a time, under the name of its parameter.
+pub fn invalid_time(name: &str) -> Problem {
+    Problem::bad_request(
+        "invalid_time",
+        format!(
+            "`{name}` must be a time with an offset, as in RFC 3339; in an address, its `+` is written `%2B`."
+        ),
     )
 }
 

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::keys::ID_DIGITS;
+use super::keys::{ID_DIGITS, Key};
 use super::{Condition, Table, from_item, keys, text, to_item};
 use crate::announce::Announcement;
 use crate::aws::AwsError;
@@ -13,28 +13,48 @@ use crate::aws::AwsError;
 /// So many of a partition are sent and removed at once.
 pub(crate) const PAGE: usize = 50;
 
+/// What is to be sent at the end of the request or batch of tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    /// What it wrote itself.
+    pub(crate) written: Vec<Announcement>,
+    /// Partitions of which everything is to be sent, whoever wrote it.
+    pub(crate) partitions: BTreeSet<char>,
+}
+
 impl Table {
-    /// Keeps an announcement as part of a transaction, and notes that it is to be sent.
+    /// Keeps an announcement as part of a transaction. Once that is written, it is noted to be sent.
     pub fn announcement_write(
         &self,
         announcement: &Announcement,
     ) -> Result<TransactWriteItem, AwsError> {
-        self.note_announcements(&announcement.account);
         let item = to_item(key(announcement), announcement)?;
         self.put_write(item, Condition::is_new())
     }
 
-    /// Notes that announcements about an account may wait.
+    /// Notes the announcements among what was written.
+    pub(super) fn note_written(&self, items: &[TransactWriteItem]) {
+        let written = items.iter().filter_map(|item| item.put());
+        let announcements = written
+            .map(|put| put.item())
+            .filter(|item| {
+                Key::of_item(item).is_some_and(|key| key.pk.starts_with(keys::ANNOUNCEMENTS))
+            })
+            .filter_map(|item| from_item(item.clone()).ok());
+        self.noted().written.extend(announcements);
+    }
+
+    /// Notes that all announcements that wait about an account are to be sent, whoever wrote them.
     pub fn note_announcements(&self, account: &str) {
-        self.noted_announcements().insert(partition_of(account));
+        self.noted().partitions.insert(partition_of(account));
     }
 
-    /// The partitions for which something was noted since this was asked last: the first digits of accounts' ids.
-    pub fn take_noted_announcements(&self) -> BTreeSet<char> {
-        std::mem::take(&mut self.noted_announcements())
+    /// What was noted since this was asked last.
+    pub(crate) fn take_noted(&self) -> Noted {
+        std::mem::take(&mut self.noted())
     }
 
-    fn noted_announcements(&self) -> std::sync::MutexGuard<'_, BTreeSet<char>> {
+    fn noted(&self) -> std::sync::MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -71,7 +91,7 @@ impl Table {
     }
 }
 
-fn key(announcement: &Announcement) -> keys::Key {
+fn key(announcement: &Announcement) -> Key {
     let partition = partition_of(&announcement.account);
     keys::announcement(partition, announcement.at, &announcement.id)
 }

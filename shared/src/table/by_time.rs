@@ -7,6 +7,10 @@ use super::keys::{self, Item, Key};
 use super::{Table, text};
 use crate::aws::AwsError;
 
+/// So many pages of the index, of a mebibyte each, are read for one page of a list: a filter that matches little must not read
+/// all of it.
+const MOST_PAGES: usize = 4;
+
 /// Which records of a partition of the first index are asked for, and in which order.
 pub(super) struct ByTime<'a> {
     /// The partition of the first index.
@@ -28,12 +32,12 @@ pub(super) struct ByTime<'a> {
 pub(super) struct Found {
     /// The records' keys, in the list's order.
     pub(super) keys: Vec<Key>,
-    /// Position after the last one; absent at the end.
+    /// Position after the last one that was looked at; absent at the end.
     pub(super) next: Option<String>,
 }
 
 impl Table {
-    /// A page of a list, after the position `after`.
+    /// A page of a list, after the position `after`. With a filter it may hold fewer than `limit`, and not be the last.
     pub(super) async fn by_time(
         &self,
         list: &ByTime<'_>,
@@ -50,8 +54,7 @@ impl Table {
         let names: Vec<String> = (0..list.equal.len())
             .map(|number| format!("#a{number} = :v{number}"))
             .collect();
-        // One more than asked for tells whether there is a next page.
-        while found.len() <= limit {
+        for _ in 0..MOST_PAGES {
             let mut query = self
                 .client
                 .query()
@@ -82,15 +85,19 @@ impl Table {
                     .filter_map(|item| Some((string(item, "id")?, string(item, "index1sk")?))),
             );
             start = output.last_evaluated_key;
-            if start.is_none() {
+            // One more than asked for tells whether there is a next page.
+            if start.is_none() || found.len() > limit {
                 break;
             }
         }
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| more);
+        let next = if found.len() > limit {
+            found.truncate(limit);
+            found.last().map(|(_, position)| position.clone())
+        } else {
+            start.and_then(|key| string(&key, "index1sk"))
+        };
         Ok(Found {
-            next: next.map(|(_, position)| position.clone()),
+            next,
             keys: found.iter().map(|(id, _)| (list.key_of)(id)).collect(),
         })
     }

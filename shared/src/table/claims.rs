@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::string;
@@ -21,6 +22,21 @@ pub struct Claim {
     pub company: String,
     /// The account was disconnected: any company may claim the id anew.
     pub released: bool,
+    /// Since when it is held so, or released. A reconnect of an account that holds the id goes on holding it.
+    #[serde(default)]
+    pub since: Timestamp,
+}
+
+impl Claim {
+    /// Whether the account that holds the id did so already when something was told of it.
+    ///
+    /// Meta's times have whole seconds, so the whole second in which the account was connected counts. No clock is allowed to
+    /// be further behind: the account is subscribed after it was connected, so what is told because of that is younger. What
+    /// looks older may be of a former holder or of what was erased, and that in the wrong place is worse than a message
+    /// that is missing.
+    pub fn held_at(&self, at: Timestamp) -> bool {
+        self.since.as_second() <= at.as_second()
+    }
 }
 
 impl Table {

@@ -30,7 +30,8 @@ pub enum State {
     Done,
 }
 
-/// A deletion. The accounts in it are ids of our own, and only until they are erased.
+/// A deletion. It names whom it is about only as long as it takes: by an id of Instagram's until accounts are found, and
+/// those by ids of our own until they are erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deletion {
@@ -40,12 +41,21 @@ pub struct Deletion {
     pub state: State,
     /// When it was asked for.
     pub received_at: Timestamp,
+    /// When the person asked for it: a connection that is younger stays. Absent where a company asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at: Option<Timestamp>,
+    /// Either of Instagram's ids of the account, until somebody has looked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instagram_id: Option<String>,
     /// When nothing was left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
-    /// How many accounts it found.
+    /// How many accounts it erases or has erased.
     #[serde(default)]
     pub found: usize,
+    /// How many accounts it leaves, since they were connected after it was asked for.
+    #[serde(default)]
+    pub left: usize,
     /// The accounts that are not erased yet, and when each one's record has gone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, Option<Timestamp>>,
@@ -104,25 +114,59 @@ pub fn key_hash(secret: &Secret, key: &Key) -> String {
 }
 
 impl Deletion {
-    /// One that nobody has looked after yet.
-    pub fn received(code: String, now: Timestamp) -> Self {
+    /// What a person asked for, who has this id at Instagram. Nobody has looked after it yet.
+    pub fn of_person(
+        code: String,
+        instagram_id: String,
+        issued_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            issued_at: Some(issued_at),
+            instagram_id: Some(instagram_id),
+            ..Self::new(code, now)
+        }
+    }
+
+    /// What a company asked for, of one of its accounts.
+    pub fn of_company(code: String, account: &str, now: Timestamp) -> Self {
+        let mut deletion = Self::new(code, now);
+        deletion.start([account.to_owned()].into(), 0, now);
+        deletion
+    }
+
+    fn new(code: String, now: Timestamp) -> Self {
         Self {
             code,
             state: State::Received,
             received_at: now,
+            issued_at: None,
+            instagram_id: None,
             done_at: None,
             found: 0,
+            left: 0,
             accounts: BTreeMap::new(),
             erased: BTreeMap::new(),
             version: 1,
         }
     }
 
-    /// Takes over which accounts are to be erased.
-    pub fn start(&mut self, accounts: BTreeSet<String>, now: Timestamp) {
+    /// Takes over which accounts are to be erased, and how many are left.
+    pub fn start(&mut self, accounts: BTreeSet<String>, left: usize, now: Timestamp) {
         self.found = accounts.len();
+        self.left = left;
         self.state = State::Running;
+        self.instagram_id = None;
         self.accounts = accounts.into_iter().map(|id| (id, None)).collect();
+        self.end_where_nothing_is_left(now);
+    }
+
+    /// Takes over that an account is left after all.
+    pub fn leave(&mut self, account: &str, now: Timestamp) {
+        if self.accounts.remove(account).is_some() {
+            self.found -= 1;
+            self.left += 1;
+        }
         self.end_where_nothing_is_left(now);
     }
 
@@ -150,6 +194,27 @@ impl Table {
     pub async fn add_deletion(&self, deletion: &Deletion) -> Result<(), AwsError> {
         let item = deletion_item(deletion)?;
         self.put_if(item, Condition::is_new()).await.map(|_| ())
+    }
+
+    /// The confirmation codes of deletions that were received before this time and are not done, the oldest first, a hundred at
+    /// most.
+    pub async fn unfinished_deletions(&self, before: Timestamp) -> Result<Vec<String>, AwsError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(keys::INDEX_2)
+            .key_condition_expression("index2pk = :deletions AND index2sk < :before")
+            .expression_attribute_values(":deletions", super::text(keys::UNFINISHED_DELETIONS))
+            .expression_attribute_values(":before", super::text(keys::sortable(before)))
+            .limit(100)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Query", &error))?;
+        let keys = output.items().iter().filter_map(Key::of_item);
+        Ok(keys
+            .filter_map(|key| keys::code_of_deletion(&key).map(str::to_owned))
+            .collect())
     }
 
     /// Changes a deletion, where nobody wrote meanwhile, and starts again otherwise. `None`: there is no such deletion.
@@ -347,5 +412,10 @@ fn drop_at(deletion: &Deletion) -> Timestamp {
 fn deletion_item(deletion: &Deletion) -> Result<keys::Item, AwsError> {
     let mut item = to_item(keys::deletion(&deletion.code), deletion)?;
     item.insert(keys::TTL.into(), number(drop_at(deletion).as_second()));
+    if deletion.state != State::Done {
+        let position = keys::by_receipt(deletion.received_at, &deletion.code);
+        item.insert("index2pk".into(), super::text(keys::UNFINISHED_DELETIONS));
+        item.insert("index2sk".into(), super::text(position));
+    }
     Ok(item)
 }

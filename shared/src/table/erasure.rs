@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
 
 use super::keys::{self, Item, Key};
 use super::{Table, text};
-use crate::account::Account;
 use crate::aws::AwsError;
 
 /// How many items one `BatchWriteItem` takes.
@@ -29,25 +28,22 @@ pub struct Walk {
 /// Where something of an account stands.
 #[derive(Debug)]
 enum Place {
-    /// Under sort keys that begin so.
-    Partition(String, &'static str),
+    /// In a partition.
+    Partition(String),
     /// In the first index.
     Index(String),
 }
 
 impl Walk {
-    /// Over what belongs to the account, and to its Instagram id as long as no other account has it.
-    pub fn of(account: &str, instagram_id: Option<&str>) -> Self {
+    /// Over what belongs to the account, and over what was received for these Instagram ids and not looked at yet.
+    fn of(account: &str, instagram_ids: &[String]) -> Self {
         let beside = keys::beside_account(account).into_iter().map(Place::Index);
-        let mut places: Vec<Place> = beside.collect();
-        places.extend(instagram_id.map(|id| {
-            // What is too large for a record stands beside the claim, which goes with the record.
-            Place::Partition(keys::instagram_partition(id), keys::EVENT_PIECE)
-        }));
-        // Everything sorts behind a space.
-        places.push(Place::Partition(keys::account_partition(account), " "));
+        let partitions = instagram_ids
+            .iter()
+            .map(|id| keys::pieces_partition(id))
+            .chain([keys::account_partition(account)]);
         Self {
-            places,
+            places: beside.chain(partitions.map(Place::Partition)).collect(),
             start: None,
             record: keys::account(account),
         }
@@ -57,10 +53,12 @@ impl Walk {
 impl Table {
     /// Removes everything that belongs to an account beside its record: timeline, sync log, posts and what comes later.
     /// The record itself stays, so that whoever is interrupted can be asked again.
-    pub async fn erase_history(&self, account: &Account) -> Result<(), AwsError> {
-        let mut walk = self
-            .walk_over(&account.id, &account.platform_account_id)
-            .await?;
+    pub async fn erase_history(
+        &self,
+        account: &str,
+        instagram_ids: &[String],
+    ) -> Result<(), AwsError> {
+        let mut walk = self.walk_over(account, instagram_ids).await?;
         while let Some(keys) = self.next_belongings(&mut walk).await? {
             self.delete_batch(keys.into_iter().map(Key::into_item))
                 .await?;
@@ -68,15 +66,21 @@ impl Table {
         Ok(())
     }
 
-    /// A walk over what belongs to an account, with what belongs to its Instagram id where no other account has that
+    /// A walk over what belongs to an account, with what was received for its Instagram ids where no other account has them
     /// meanwhile.
-    pub async fn walk_over(&self, account: &str, instagram_id: &str) -> Result<Walk, AwsError> {
-        let claim = match instagram_id {
-            "" => return Ok(Walk::of(account, None)),
-            id => self.claim(id).await?,
-        };
-        let is_of_another = claim.is_some_and(|claim| claim.account != account);
-        Ok(Walk::of(account, (!is_of_another).then_some(instagram_id)))
+    pub async fn walk_over(
+        &self,
+        account: &str,
+        instagram_ids: &[String],
+    ) -> Result<Walk, AwsError> {
+        let mut own = Vec::new();
+        for id in instagram_ids {
+            let claim = self.claim(id).await?;
+            if claim.is_none_or(|claim| claim.account == account) {
+                own.push(id.clone());
+            }
+        }
+        Ok(Walk::of(account, &own))
     }
 
     /// The next keys of what belongs to an account beside its record: first from its partition, then what stands
@@ -87,11 +91,9 @@ impl Table {
         };
         let query = self.client.query().table_name(&self.name);
         let query = match place {
-            Place::Partition(partition, start) => query
-                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            Place::Partition(partition) => query
+                .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", text(partition))
-                .expression_attribute_values(":first", text(*start))
-                .expression_attribute_values(":last", text(format!("{}~", start.trim())))
                 .consistent_read(true),
             Place::Index(partition) => query
                 .index_name(keys::INDEX_1)

@@ -1,12 +1,12 @@
 //! What an account's events of a day come to. Counters that are written together with what they count, so that they are
-//! exact whatever dies in between.
+//! exact whatever dies in between. A day's counters are spread over sixteen records, and summed when they are read.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::events::EventRecord;
 use super::keys;
 use super::timeline::LIFETIME;
 use super::{Table, number, text};
@@ -34,18 +34,33 @@ pub struct EventDay {
     pub unreadable: u64,
 }
 
-/// What is added to a day: names of [`EventDay`]'s counters and by how much.
-pub type Counted = Vec<(&'static str, u64)>;
+/// What is added to a day: names of [`EventDay`]'s counters and by how much, which is less than nothing where an event turned
+/// out to be another one.
+pub type Counted = Vec<(&'static str, i64)>;
+
+impl EventDay {
+    fn add(&mut self, other: &Self) {
+        self.by_push += other.by_push;
+        self.by_poll += other.by_poll;
+        self.duplicates += other.duplicates;
+        self.out_of_order += other.out_of_order;
+        self.late += other.late;
+        self.delay_seconds += other.delay_seconds;
+        self.unreadable += other.unreadable;
+    }
+}
 
 impl Table {
     /// Counting as part of a transaction.
     pub(super) fn counting(
         &self,
-        account: &str,
-        occurred_at: Timestamp,
+        event: &EventRecord,
         counted: &Counted,
     ) -> Result<TransactWriteItem, AwsError> {
-        let day = occurred_at.to_zoned(TimeZone::UTC).date();
+        let day = event.occurred_at.to_zoned(TimeZone::UTC).date();
+        let digit = event.id.chars().next().unwrap_or_default();
+        let key = keys::event_day(&event.account, &day.to_string(), digit);
+        let expiry = event.occurred_at + LIFETIME;
         let names: Vec<String> = counted
             .iter()
             .map(|(name, _)| format!("{name} :{name}"))
@@ -56,14 +71,14 @@ impl Table {
         };
         let mut update = Update::builder()
             .table_name(&self.name)
-            .set_key(Some(keys::event_day(account, &day.to_string()).into_item()))
+            .set_key(Some(key.into_item()))
             .update_expression(format!("SET #day = :day, #ttl = :ttl{add}"))
             // One that is dropped meanwhile begins anew.
             .condition_expression("attribute_not_exists(pk) OR #day = :day")
             .expression_attribute_names("#day", "day")
             .expression_attribute_names("#ttl", keys::TTL)
             .expression_attribute_values(":day", text(day.to_string()))
-            .expression_attribute_values(":ttl", number((occurred_at + LIFETIME).as_second()));
+            .expression_attribute_values(":ttl", number(expiry.as_second()));
         for (name, count) in counted {
             update = update.expression_attribute_values(format!(":{name}"), number(count));
         }
@@ -83,7 +98,18 @@ impl Table {
         let days = first
             .series(jiff::ToSpan::days(1))
             .take_while(|day| *day <= last);
-        let keys = days.map(|day| keys::event_day(account, &day.to_string()));
-        self.records(keys.collect()).await
+        let keys = days.flat_map(|day| {
+            let digits = keys::ID_DIGITS.chars();
+            digits.map(move |digit| keys::event_day(account, &day.to_string(), digit))
+        });
+        let parts: Vec<EventDay> = self.records(keys.collect()).await?;
+        let mut days: Vec<EventDay> = Vec::new();
+        for part in parts {
+            match days.last_mut() {
+                Some(day) if day.day == part.day => day.add(&part),
+                _ => days.push(part),
+            }
+        }
+        Ok(days)
     }
 }

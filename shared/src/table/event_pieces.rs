@@ -1,5 +1,5 @@
-//! Events that are too large for a message and for a record: in pieces beside the claim on their Instagram id, since whoever
-//! receives one does not know its account.
+//! Events that are too large for a message and for a record: in pieces. Whoever receives one does not know its account, so
+//! they stand under the Instagram id until the worker moves them to the account, with which they are erased.
 
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ use crate::webhooks::Item;
 pub const LARGEST_WHOLE: usize = 300_000;
 
 impl Table {
-    /// Keeps a large item for as long as an event is kept; the same one again changes nothing.
+    /// Keeps a large item that was received, for as long as an event is kept; the same one again changes nothing.
     pub async fn store_item(
         &self,
         instagram_id: &str,
@@ -25,7 +25,7 @@ impl Table {
         let digest = sha256_hex(item.as_bytes());
         let pieces = pieces_of(item);
         for (position, piece) in pieces.iter().enumerate() {
-            let mut record = keys::event_piece(instagram_id, &digest, position).into_item();
+            let mut record = keys::received_piece(instagram_id, &digest, position).into_item();
             record.insert("piece".into(), text(*piece));
             record.insert(keys::TTL.into(), number((now + LIFETIME).as_second()));
             self.put_if(record, Condition::is_new()).await?;
@@ -36,20 +36,47 @@ impl Table {
         })
     }
 
-    /// The text of an item, wherever it is; `None` where a piece of it is gone.
-    pub async fn text_of_item(
+    /// Moves to the account what was stored of an item when it was received. Whoever dies on the way goes on from there.
+    pub async fn adopt_item(
         &self,
+        account: &str,
         instagram_id: &str,
         item: &Item,
+    ) -> Result<(), AwsError> {
+        for (digest, position) in pieces(item) {
+            let received = keys::received_piece(instagram_id, digest, position);
+            if let Some(mut record) = self.get(received.clone()).await? {
+                record.extend(keys::event_piece(account, digest, position).into_item());
+                self.put_if(record, Condition::is_new()).await?;
+                self.remove(received).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what was stored of an item of nobody's when it was received.
+    pub async fn drop_item(&self, instagram_id: &str, item: &Item) -> Result<(), AwsError> {
+        for (digest, position) in pieces(item) {
+            let received = keys::received_piece(instagram_id, digest, position);
+            self.remove(received).await?;
+        }
+        Ok(())
+    }
+
+    /// The text of an account's item; `None` where a piece of it is gone.
+    pub async fn text_of_item(
+        &self,
+        account: &str,
+        item: &Item,
     ) -> Result<Option<String>, AwsError> {
-        let (digest, pieces) = match item {
-            Item::Text(text) => return Ok(Some(text.clone())),
-            Item::Stored { digest, pieces } => (digest, *pieces),
-        };
+        if let Item::Text(text) = item {
+            return Ok(Some(text.clone()));
+        }
         let mut whole = String::new();
-        for position in 0..pieces {
-            let key = keys::event_piece(instagram_id, digest, position);
-            let piece = self.get(key).await?;
+        for (digest, position) in pieces(item) {
+            let piece = self
+                .get(keys::event_piece(account, digest, position))
+                .await?;
             let Some(piece) = piece.as_ref().and_then(|piece| string(piece, "piece")) else {
                 return Ok(None);
             };
@@ -57,6 +84,15 @@ impl Table {
         }
         Ok(Some(whole))
     }
+}
+
+/// The pieces in which an item is stored: its digest and the number of each.
+fn pieces(item: &Item) -> impl Iterator<Item = (&str, usize)> {
+    let (digest, count) = match item {
+        Item::Text(_) => ("", 0),
+        Item::Stored { digest, pieces } => (digest.as_str(), *pieces),
+    };
+    (0..count).map(move |position| (digest, position))
 }
 
 /// The text in pieces, none of which cuts a character.

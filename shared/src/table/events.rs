@@ -10,10 +10,14 @@ use super::keys;
 use super::{Condition, Table, Transaction, number, text, to_item};
 use crate::announce::Announcement;
 use crate::aws::AwsError;
-use crate::webhooks::{Delivered, Kind};
+use crate::webhooks::{Delivered, Kind, Source};
 
 /// How long events are kept: as long as anybody wants to replay them.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// So many deliveries of an event are known by their names: whoever has a body that Meta signed can send it again and again,
+/// and a record has an end.
+const MOST_DELIVERIES: usize = 50;
 
 /// How far an event has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -57,7 +61,7 @@ pub struct EventRecord {
     pub occurred_at: Timestamp,
     /// How it came, with the item itself.
     pub delivered: Delivered,
-    /// The deliveries that brought it.
+    /// The deliveries that brought it, 50 at most.
     pub deliveries: Vec<String>,
     /// What was done for it: the ledger. What reaches others is not done again when an event is replayed.
     #[serde(default)]
@@ -70,13 +74,18 @@ pub struct EventRecord {
     pub handled_at: Option<Timestamp>,
 }
 
+impl EventRecord {
+    /// Where it stands in the list by time.
+    pub fn position(&self) -> String {
+        keys::by_creation(self.occurred_at, &self.id)
+    }
+}
+
 /// Which events of an account a list shows.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
     /// Only this kind.
     pub kind: Option<Kind>,
-    /// Only those that have come so far.
-    pub state: Option<EventState>,
     /// Only those whose time is not before.
     pub from: Option<Timestamp>,
     /// Only those whose time is before.
@@ -108,8 +117,11 @@ impl Table {
             "index1pk".into(),
             text(keys::events_partition(&event.account)),
         );
-        let position = keys::by_creation(event.occurred_at, &event.id);
-        item.insert("index1sk".into(), text(position));
+        item.insert("index1sk".into(), text(event.position()));
+        let waiting = keys::waiting_partition(&event.account);
+        let position = keys::by_receipt(event.delivered.received_at, &event.id);
+        item.insert("index2pk".into(), text(waiting));
+        item.insert("index2sk".into(), text(position));
         self.put_if(item, Condition::is_new()).await
     }
 
@@ -126,7 +138,7 @@ impl Table {
         let handled_at = event.handled_at.map(keys::sortable).unwrap_or_default();
         let update = Update::builder()
             .update_expression(
-                "SET #state = :state, effects = :effects, outOfOrder = :order, handledAt = :at",
+                "SET #state = :state, effects = :effects, outOfOrder = :order, handledAt = :at REMOVE index2pk, index2sk",
             )
             .condition_expression("#state = :from")
             .expression_attribute_names("#state", "state")
@@ -140,18 +152,37 @@ impl Table {
     }
 
     /// Notes that another delivery brought an event, and counts it on its day: both or neither. `false`: this delivery is
-    /// known.
+    /// known. What Meta tells is kept instead of what we made of a find of ours. An event that came very often already is only
+    /// counted.
     pub async fn note_duplicate(
         &self,
         event: &EventRecord,
-        delivery: &str,
+        told: &Delivered,
         counted: &Counted,
     ) -> Result<bool, AwsError> {
-        let update = Update::builder()
-            .update_expression("SET deliveries = list_append(deliveries, :deliveries)")
+        if event.deliveries.len() >= MOST_DELIVERIES {
+            let items = vec![self.counting(event, counted)?];
+            return Ok(self.transact(items).await? == Transaction::Written);
+        }
+        let delivery = &told.delivery;
+        let mut set = "SET deliveries = list_append(deliveries, :deliveries)".to_owned();
+        let mut update = Update::builder()
             .condition_expression("attribute_exists(pk) AND NOT contains(deliveries, :delivery)")
             .expression_attribute_values(":delivery", text(delivery))
             .expression_attribute_values(":deliveries", AttributeValue::L(vec![text(delivery)]));
+        if event.delivered.source == Source::Poll {
+            // It stays one that was found first.
+            let told = Delivered {
+                source: Source::Poll,
+                ..told.clone()
+            };
+            let told = serde_dynamo::to_attribute_value(told).map_err(|_| {
+                AwsError::unreadable("TransactWriteItems", "an item that cannot be written")
+            })?;
+            set.push_str(", delivered = :delivered");
+            update = update.expression_attribute_values(":delivered", told);
+        }
+        let update = update.update_expression(set);
         self.transact_on_event(event, update, counted, None).await
     }
 
@@ -169,12 +200,34 @@ impl Table {
             .map_err(|_| AwsError::unreadable("TransactWriteItems", "an incomplete write"))?;
         let mut items = vec![
             TransactWriteItem::builder().update(update).build(),
-            self.counting(&event.account, event.occurred_at, counted)?,
+            self.counting(event, counted)?,
         ];
         if let Some(announcement) = announcement {
             items.push(self.announcement_write(announcement)?);
         }
         Ok(self.transact(items).await? == Transaction::Written)
+    }
+
+    /// How many events of an account were received before this time and are not handled; `most` at most.
+    pub async fn waiting_events(
+        &self,
+        account: &str,
+        before: Timestamp,
+        most: i32,
+    ) -> Result<usize, AwsError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(keys::INDEX_2)
+            .key_condition_expression("index2pk = :waiting AND index2sk < :before")
+            .expression_attribute_values(":waiting", text(keys::waiting_partition(account)))
+            .expression_attribute_values(":before", text(keys::sortable(before)))
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("Query", &error))?;
+        Ok(output.items().len())
     }
 
     /// A page of an account's events by their time, after the position `after`. What is older than [`LIFETIME`] counts as
@@ -188,8 +241,7 @@ impl Table {
         now: Timestamp,
     ) -> Result<EventPage, AwsError> {
         let kind = filter.kind.map(|kind| ("kind", kind.as_str()));
-        let state = filter.state.map(|state| ("state", state.as_str()));
-        let equal: Vec<_> = kind.into_iter().chain(state).collect();
+        let equal: Vec<_> = kind.into_iter().collect();
         let list = ByTime {
             partition: keys::events_partition(account),
             key_of: &|id| keys::event(account, id),

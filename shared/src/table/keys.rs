@@ -12,9 +12,10 @@
 //! | post | `ACCOUNT#id` | `POST#postId` | `POSTS#accountId`, `publishAt or createdAt#postId` | `DUE#number`, `wakeAt#accountId#postId` |
 //! | entry of a post's timeline | `ACCOUNT#id` | `OFPOST#postId#time#suffix` | | |
 //! | which post a media is of | `ACCOUNT#id` | `MEDIAOF#mediaId` | | |
-//! | event | `ACCOUNT#id` | `EVENT#eventId` | `EVENTS#accountId`, `occurredAt#eventId` | |
-//! | events of a day | `ACCOUNT#id` | `EVENTDAY#day` | | |
-//! | piece of a large event | `IG#instagramId` | `PIECE#sha256(text)#number` | | |
+//! | event | `ACCOUNT#id` | `EVENT#eventId` | `EVENTS#accountId`, `occurredAt#eventId` | `WAITING#accountId`, `receivedAt#eventId`, until it is handled |
+//! | events of a day | `ACCOUNT#id` | `EVENTDAY#day#digit of eventId` | | |
+//! | piece of a large event | `ACCOUNT#id` | `PIECE#sha256(text)#number` | | |
+//! | the same, until its account is found | `PIECES#instagramId` | `PIECE#sha256(text)#number` | | |
 //! | comment | `ACCOUNT#id` | `COMMENT#commentId` | | |
 //! | conversation | `ACCOUNT#id` | `THREAD#personId` | | |
 //! | message | `ACCOUNT#id` | `MESSAGE#sha256(mid)` | | |
@@ -22,7 +23,7 @@
 //! | caption template | `TEMPLATES#sha256(company)` | `TEMPLATE#id` | | |
 //! | idempotency | `IDEMPOTENCY#company#sha256(key)` | `KEY` | `ANSWERS#accountId`, `time` | |
 //! | announcement that waits | `ANNOUNCEMENTS#digit` | `time#id` | | |
-//! | deletion | `DELETION#code` | `DELETION` | | |
+//! | deletion | `DELETION#code` | `DELETION` | | `DELETIONS`, `receivedAt#code`, until it is done |
 //! | what a deletion erased | `DELETION#code` | `ERASED#name` | | |
 //! | vault page | `VAULT#page` | `PAGE` | | |
 //! | vault's open pages | `VAULT` | `OPEN` | | |
@@ -46,7 +47,7 @@ pub type Item = HashMap<String, AttributeValue>;
 /// Name of the first index: accounts of a company, newest first; posts of an account and its events, by their time.
 pub const INDEX_1: &str = "index1";
 /// Name of the second index: connected accounts, by the first digit of their id, soonest expiry first; posts with a next
-/// step, soonest first.
+/// step, soonest first; what is not done yet of deletions and of events, by when it was received.
 pub const INDEX_2: &str = "index2";
 /// The attribute by which DynamoDB drops an item, seconds since the epoch.
 pub const TTL: &str = "ttl";
@@ -133,12 +134,7 @@ pub fn lease(id: &str) -> Key {
 
 /// The claim on an Instagram id (professional account id or app-scoped id): who holds it.
 pub fn claim(instagram_id: &str) -> Key {
-    Key::new(instagram_partition(instagram_id), "CLAIM")
-}
-
-/// The partition with what belongs to an Instagram id.
-pub fn instagram_partition(instagram_id: &str) -> String {
-    format!("IG#{instagram_id}")
+    Key::new(format!("IG#{instagram_id}"), "CLAIM")
 }
 
 /// That an account once held the Instagram id which another one holds now: its history is still about that person.
@@ -196,12 +192,28 @@ pub fn announcement(partition: char, at: Timestamp, id: &str) -> Key {
 
 /// The partition with the announcements that wait, of the accounts whose id begins with a digit.
 pub fn announcements_partition(digit: char) -> String {
-    format!("ANNOUNCEMENTS#{digit}")
+    format!("{ANNOUNCEMENTS}{digit}")
 }
+
+/// What every partition with announcements begins with.
+pub const ANNOUNCEMENTS: &str = "ANNOUNCEMENTS#";
 
 /// A deletion, by its confirmation code.
 pub fn deletion(code: &str) -> Key {
     Key::new(format!("DELETION#{code}"), "DELETION")
+}
+
+/// The confirmation code of a deletion's key.
+pub fn code_of_deletion(key: &Key) -> Option<&str> {
+    key.pk.strip_prefix("DELETION#")
+}
+
+/// Partition of the second index with the deletions that are not done.
+pub const UNFINISHED_DELETIONS: &str = "DELETIONS";
+
+/// Sort key of a deletion or an event in the second index.
+pub fn by_receipt(at: Timestamp, id: &str) -> String {
+    format!("{}#{id}", sortable(at))
 }
 
 /// A part of a deletion's manifest.
@@ -280,21 +292,40 @@ pub fn events_partition(account: &str) -> String {
     format!("EVENTS#{account}")
 }
 
-/// What an account's events of a day come to; `day` is a date.
-pub fn event_day(account: &str, day: &str) -> Key {
-    Key::new(account_partition(account), format!("{EVENT_DAY}{day}"))
+/// Partition of the second index with an account's events that are not handled.
+pub fn waiting_partition(account: &str) -> String {
+    format!("WAITING#{account}")
+}
+
+/// What an account's events of a day come to whose ids begin with a digit; `day` is a date. All events of a burst are of one
+/// day, and two transactions on one item get in each other's way.
+pub fn event_day(account: &str, day: &str, digit: char) -> Key {
+    Key::new(
+        account_partition(account),
+        format!("{EVENT_DAY}{day}#{digit}"),
+    )
 }
 
 /// What the sort key of every day of events begins with.
 pub const EVENT_DAY: &str = "EVENTDAY#";
 
-/// A piece of an event that is too large for a record. Whoever receives it does not know the account, so it stands beside
-/// the claim on the Instagram id.
-pub fn event_piece(instagram_id: &str, digest: &str, number: usize) -> Key {
-    Key::new(
-        instagram_partition(instagram_id),
-        format!("{EVENT_PIECE}{digest}#{number:04}"),
-    )
+/// A piece of an event that is too large for a record.
+pub fn event_piece(account: &str, digest: &str, number: usize) -> Key {
+    Key::new(account_partition(account), piece(digest, number))
+}
+
+/// The same before its account is found: whoever receives it knows the Instagram id alone.
+pub fn received_piece(instagram_id: &str, digest: &str, number: usize) -> Key {
+    Key::new(pieces_partition(instagram_id), piece(digest, number))
+}
+
+/// The partition with the pieces of events whose account was not looked for yet.
+pub fn pieces_partition(instagram_id: &str) -> String {
+    format!("PIECES#{instagram_id}")
+}
+
+fn piece(digest: &str, number: usize) -> String {
+    format!("{EVENT_PIECE}{digest}#{number:04}")
 }
 
 /// What the sort key of every piece of an event begins with.

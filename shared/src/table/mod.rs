@@ -25,7 +25,7 @@ pub mod posts;
 pub mod templates;
 pub mod timeline;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +37,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::aws::AwsError;
+use announcements::Noted;
 use keys::{Item, Key};
 
 /// The DynamoDB table.
@@ -44,8 +45,8 @@ use keys::{Item, Key};
 pub struct Table {
     client: Client,
     name: String,
-    /// Partitions for which an announcement may wait.
-    noted: Arc<Mutex<BTreeSet<char>>>,
+    /// Announcements to be sent at the end of the request or batch of tasks.
+    noted: Arc<Mutex<Noted>>,
 }
 
 /// How a transaction ended that did not fail.
@@ -167,6 +168,18 @@ impl Table {
         }
     }
 
+    /// Removes the item under a key; there may be none.
+    pub async fn remove(&self, key: Key) -> Result<(), AwsError> {
+        self.client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key.into_item()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::new("DeleteItem", &error))
+    }
+
     /// Writes all items or none. A meeting with another transaction is tried again; the SDK sends one client token for
     /// all its own tries, so an answer that was lost does not write twice.
     pub async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Transaction, AwsError> {
@@ -181,7 +194,10 @@ impl Table {
             )
             .await
             {
-                Ok(_) => return Ok(Transaction::Written),
+                Ok(_) => {
+                    self.note_written(&items);
+                    return Ok(Transaction::Written);
+                }
                 Err(error) => error,
             };
             let codes = cancellation_codes(&error);
@@ -195,7 +211,10 @@ impl Table {
             if !is_passing || tries == CONFLICT_TRIES {
                 return Err(AwsError::new("TransactWriteItems", &error));
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10 << tries.min(5))).await;
+            // At random, so that those who met do not meet again.
+            let most = 20 << tries.min(5);
+            let milliseconds = getrandom::u64().unwrap_or(most) % most;
+            tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
         }
     }
 

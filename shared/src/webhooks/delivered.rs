@@ -53,6 +53,12 @@ pub enum Item {
 }
 
 impl Delivered {
+    /// When it was told: when Meta sent it, which cannot be after it was received; or when we found it.
+    pub fn told_at(&self) -> Timestamp {
+        self.sent_at
+            .map_or(self.received_at, |sent_at| sent_at.min(self.received_at))
+    }
+
     /// What the item means; `text` is the item's.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::graph::wire::Object;
 pub enum Envelope {
     /// One of `changes[]`.
     Changes,
-    /// The entry itself.
+    /// The entry itself, also one in a form that is not understood.
     Flat,
     /// One of `messaging[]`.
     Messaging,
@@ -118,7 +118,8 @@ impl<'a> Parts<'a> {
         let Some(head) = entry.head() else {
             return self.reject("entry_without_id", text.as_bytes());
         };
-        let before = self.items.len() + self.rejected.len();
+        let before = self.items.len();
+        let mut is_whole = entry.field.is_some();
         for (list, envelope) in [
             (entry.changes, Envelope::Changes),
             (entry.messaging, Envelope::Messaging),
@@ -133,14 +134,12 @@ impl<'a> Parts<'a> {
                         .into_iter()
                         .map(|item| head.part(envelope, item.get())),
                 ),
-                Err(_) => self.reject("items_unreadable", list.as_bytes()),
+                Err(_) => is_whole = true,
             }
         }
-        if entry.field.is_some() {
+        // An entry in a form that nobody knows is kept as it is: a later version may understand it.
+        if is_whole || self.items.len() == before {
             self.items.push(head.part(Envelope::Flat, text));
-        }
-        if self.items.len() + self.rejected.len() == before {
-            self.reject("entry_without_items", text.as_bytes());
         }
     }
 }

@@ -219,7 +219,7 @@ fn change(
     }
 }
 
-/// The name by which an unknown item of a conversation is counted: its member that no other item has.
+/// The name by which an unknown item of a conversation is told: its member that no other item has.
 fn first_name(item: &Object) -> String {
     let usual = ["sender", "recipient", "timestamp"];
     let own = item.names().filter(|name| !usual.contains(name));
@@ -231,8 +231,14 @@ fn unknown(name: String, sent_at: Option<Timestamp>, text: &str) -> Told {
         kind: Kind::Unknown,
         at: sent_at,
         identity: vec![of_time(sent_at), sha256_hex(text.as_bytes())],
-        what: What::Unknown(name.chars().take(100).collect()),
+        what: What::Unknown(printable(&name)),
     }
+}
+
+/// A name as it may stand in a log line: as Meta's own are, and cut.
+fn printable(name: &str) -> String {
+    let own = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+    name.chars().filter(own).take(100).collect()
 }
 
 /// A text of somebody's, cut where no text of Instagram's is that long: a record of DynamoDB has at most 400 KB.

@@ -91,7 +91,10 @@ impl Fixture {
     pub(crate) async fn finish(self) {
         let answers = self.answers.into_inner().unwrap();
         self.world.assert_no_canary_anywhere(&answers).await;
-        assert_eq!(self.world.leftovers().await, Vec::<String>::new());
+        let mut left = self.world.leftovers().await;
+        // Another function sweeps after an account, a quarter of an hour later.
+        left.retain(|message| !message.contains("sweepAccount"));
+        assert_eq!(left, Vec::<String>::new());
     }
 
     /// Connects a new person's account, with consent, token, schedules and webhook subscription.
@@ -196,6 +199,7 @@ impl Fixture {
             account: account.id.clone(),
             company: company.to_owned(),
             released: false,
+            since: now,
         };
         let mut records = vec![app.table.account_write(&account, None).unwrap()];
         for instagram_id in instagram_ids(&account) {

@@ -120,12 +120,12 @@ pub(crate) async fn list_posts(
         from: query
             .from
             .as_deref()
-            .map(|text| time("from", text))
+            .map(|text| paging::time("from", text))
             .transpose()?,
         to: query
             .to
             .as_deref()
-            .map(|text| time("to", text))
+            .map(|text| paging::time("to", text))
             .transpose()?,
     };
     let route = format!("/instagram/accounts/{}/posts", account.id);
@@ -179,7 +179,7 @@ pub(crate) async fn list_post_timeline(
 
 shared::refusals!(
     /// What the filters of the list are refused for.
-    pub(crate) FilterRefusals: [invalid_state(), invalid_time("from")]
+    pub(crate) FilterRefusals: [invalid_state(), paging::invalid_time("from")]
 );
 
 fn state(word: &str) -> Result<State, Problem> {
@@ -194,18 +194,5 @@ fn invalid_state() -> Problem {
     Problem::bad_request(
         "invalid_post_state",
         format!("`state` must be one of {}.", words.join(", ")),
-    )
-}
-
-fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|_| invalid_time(name))
-}
-
-fn invalid_time(name: &str) -> Problem {
-    Problem::bad_request(
-        "invalid_time",
-        format!(
-            "`{name}` must be a time with an offset, as in RFC 3339; in an address, its `+` is written `%2B`."
-        ),
     )
 }

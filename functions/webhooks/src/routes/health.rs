@@ -10,13 +10,12 @@ use serde::Serialize;
 use shared::app::App;
 use shared::http::{OwnAccount, Problem};
 use shared::table::event_days::EventDay;
-use shared::table::events::{EventFilter, EventState};
 use utoipa::ToSchema;
 
 /// How many days are looked at, today among them.
 const DAYS: i32 = 7;
 /// More events than this are not counted one by one: something is wrong for long.
-const MOST_WAITING: usize = 100;
+const MOST_WAITING: i32 = 100;
 /// An event is handled within seconds. One that waits longer than this waits for somebody to look.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
@@ -97,19 +96,10 @@ pub(crate) async fn get_event_health(
     let first = today.saturating_sub((DAYS - 1).days());
     let mut days = app.table.event_days(&account.id, first, today).await?;
     days.reverse();
-    let waiting = EventFilter {
-        state: Some(EventState::Waiting),
-        ..EventFilter::default()
-    };
-    let waiting = app
+    let stuck = app
         .table
-        .events_of_account(&account.id, &waiting, MOST_WAITING, None, now)
+        .waiting_events(&account.id, now - STUCK_AFTER, MOST_WAITING)
         .await?;
-    let is_stuck = |received_at: Timestamp| now.duration_since(received_at) > STUCK_AFTER;
-    let waiting = waiting.events.iter();
-    let stuck = waiting
-        .filter(|event| is_stuck(event.delivered.received_at))
-        .count();
     Ok(Json(EventHealth {
         sentence: sentence(&days, stuck),
         last_event_at: account.last_event_at,

@@ -14,6 +14,9 @@ use shared::table::events::{EventFilter, EventRecord, EventState};
 use shared::webhooks::{Item, Kind};
 use utoipa::{IntoParams, ToSchema};
 
+/// Lambda sends an answer of 6 MB at most. A page ends before its items come to more than this.
+const MOST_BYTES: usize = 4_000_000;
+
 /// The filters and the page of `GET /instagram/accounts/{id}/events`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +30,7 @@ pub(crate) struct EventsQuery {
     /// Only events that happened before.
     #[param(value_type = Timestamp, required = false, example = "2026-12-21T10:00:00Z")]
     to: Option<String>,
-    /// How many at once.
+    /// How many at once. A page may hold fewer where events are large or a filter matches few, and go on all the same.
     #[param(value_type = u32, required = false, minimum = 1, maximum = 100, default = 25, example = 10)]
     limit: Option<String>,
     /// Where the list goes on: `nextCursor` of its former page, with the same filters. Good for a day.
@@ -112,12 +115,12 @@ pub(crate) async fn list_events(
         from: query
             .from
             .as_deref()
-            .map(|text| time("from", text))
+            .map(|text| paging::time("from", text))
             .transpose()?,
         to: query
             .to
             .as_deref()
-            .map(|text| time("to", text))
+            .map(|text| paging::time("to", text))
             .transpose()?,
         ..EventFilter::default()
     };
@@ -139,15 +142,34 @@ pub(crate) async fn list_events(
             app.clock.now(),
         )
         .await?;
+    let (mut events, mut next) = (page.events, page.next);
+    let fitting = fitting(&events);
+    if fitting < events.len() {
+        events.truncate(fitting);
+        next = events.last().map(EventRecord::position);
+    }
     Ok(Json(EventList {
-        events: page.events.into_iter().map(EventView::from).collect(),
-        next_cursor: paging::next_cursor(&app, &list, page.next).await?,
+        events: events.into_iter().map(EventView::from).collect(),
+        next_cursor: paging::next_cursor(&app, &list, next).await?,
     }))
+}
+
+/// How many of the events fit one answer: one in any case.
+fn fitting(events: &[EventRecord]) -> usize {
+    let mut bytes = 0;
+    let fitting = events.iter().take_while(|event| {
+        if let Item::Text(text) = &event.delivered.item {
+            // JSON within JSON: each quote and each backslash takes two bytes.
+            bytes += text.len() + text.matches(['"', '\\']).count();
+        }
+        bytes <= MOST_BYTES
+    });
+    fitting.count().max(1)
 }
 
 shared::refusals!(
     /// What the filters of the list are refused for.
-    pub(crate) FilterRefusals: [invalid_kind(), invalid_time("from")]
+    pub(crate) FilterRefusals: [invalid_kind(), paging::invalid_time("from")]
 );
 
 fn kind(word: &str) -> Result<Kind, Problem> {
@@ -162,16 +184,5 @@ fn invalid_kind() -> Problem {
     Problem::bad_request(
         "invalid_event_kind",
         format!("`kind` must be one of {}.", words.join(", ")),
-    )
-}
-
-fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|_| invalid_time(name))
-}
-
-fn invalid_time(name: &str) -> Problem {
-    Problem::bad_request(
-        "invalid_time",
-        format!("`{name}` must be a time with an offset, as in RFC 3339."),
     )
 }

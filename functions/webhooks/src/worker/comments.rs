@@ -19,7 +19,8 @@ pub(super) fn comment(told: &CommentEvent, event: &Event, before: Option<&Commen
         ad: before.ad.or(told.ad),
         original_media: before.original_media.or(told.original_media),
         is_live: before.is_live || event.kind == Kind::LiveComment,
-        at: before.at.or(event.at),
+        // One telling says when it was written, another only when it was sent.
+        at: before.at.into_iter().chain(event.at).min(),
         hidden: before.hidden,
         version: before.version,
     }

@@ -18,8 +18,9 @@ use shared::aws::AwsError;
 use shared::lambda::TaskError;
 use shared::metrics::{self, Unit};
 use shared::table::event_days::Counted;
-use shared::table::events::{EventRecord, EventState};
-use shared::webhooks::{Delivered, Event, Kind, Source, Unreadable};
+use shared::table::events::{EventRecord, EventState, LIFETIME};
+use shared::webhooks::event::What;
+use shared::webhooks::{Delivered, Event, Item, Kind, Source, Unreadable};
 
 use step::Step;
 
@@ -34,42 +35,69 @@ const ANNOUNCED: &str = "announcement";
 /// How often a record is read anew that others keep changing.
 const TRIES: u32 = 20;
 
-/// Keeps what was delivered, and does what follows from it.
+/// Keeps what was delivered to whom it belongs, and does what follows from it.
 pub(crate) async fn handle(app: &Arc<App>, delivered: Delivered) -> Result<(), TaskError> {
-    let Some(account) = owner(app, &delivered.instagram_id).await? else {
-        count(app, "unknown_account");
-        return Ok(());
+    match owner(app, &delivered).await? {
+        Ok(account) => keep(app, &account, delivered).await,
+        Err(reason) => {
+            let (table, item) = (&app.table, &delivered.item);
+            table.drop_item(&delivered.instagram_id, item).await?;
+            count(app, reason);
+            Ok(())
+        }
+    }
+}
+
+/// The account that something was told of; or why it is nobody's: the account was disconnected, or another one held the
+/// Instagram id when it was told, or this one before it was erased.
+async fn owner(
+    app: &App,
+    delivered: &Delivered,
+) -> Result<Result<Account, &'static str>, AwsError> {
+    let nobodys = Ok(Err("unknown_account"));
+    let Some(claim) = app.table.claim(&delivered.instagram_id).await? else {
+        return nobodys;
     };
-    let (record, event) = read(app, &account, delivered).await?;
+    if claim.released {
+        return nobodys;
+    }
+    if !claim.held_at(delivered.told_at()) {
+        return Ok(Err("before_connection"));
+    }
+    let account = app.table.account(&claim.account).await?;
+    account.map_or(nobodys, |account| Ok(Ok(account)))
+}
+
+/// Keeps an event of an account once, and does what follows from it.
+async fn keep(app: &App, account: &Account, delivered: Delivered) -> Result<(), TaskError> {
+    let (record, event) = read(app, account, delivered).await?;
     if app.table.add_event(&record).await? {
-        return carry_out(app, &account, record, event).await;
+        return carry_out(app, account, record, event).await;
     }
     let known = app.table.event(&record.account, &record.id).await?;
     // An account that is erased meanwhile takes its events with it.
     let Some(known) = known else {
         return Ok(());
     };
+    if record.delivered.source != known.delivered.source
+        && let Ok(event) = &event
+    {
+        // What Meta tells and what we find each say something that the other does not.
+        apply(app, &account.id, event).await?;
+    }
     // Who asked for it anew has not been told again.
     let is_push = record.delivered.source == Source::Push;
     if is_push && !known.deliveries.contains(&record.delivered.delivery) {
         let counted = vec![("duplicates", 1)];
-        let delivery = &record.delivered.delivery;
-        app.table.note_duplicate(&known, delivery, &counted).await?;
+        let told = &record.delivered;
+        app.table.note_duplicate(&known, told, &counted).await?;
         count(app, "duplicate");
     }
     if known.state == EventState::Waiting {
         // Somebody died on the way; or works on it right now, which does no harm.
-        return carry_out(app, &account, known, event).await;
+        return carry_out(app, account, known, event).await;
     }
     Ok(())
-}
-
-/// The account that an Instagram id belongs to: nobody's, once it was disconnected.
-async fn owner(app: &App, instagram_id: &str) -> Result<Option<Account>, AwsError> {
-    match app.table.claim(instagram_id).await? {
-        Some(claim) if !claim.released => app.table.account(&claim.account).await,
-        _ => Ok(None),
-    }
 }
 
 /// What is kept of an item, and what it means.
@@ -78,11 +106,11 @@ async fn read(
     account: &Account,
     delivered: Delivered,
 ) -> Result<(EventRecord, Result<Event, Unreadable>), TaskError> {
-    let text = app
-        .table
-        .text_of_item(&delivered.instagram_id, &delivered.item)
-        .await?
-        .ok_or_else(|| TaskError::new("pieces of an event are gone".to_owned()))?;
+    let item = &delivered.item;
+    app.table
+        .adopt_item(&account.id, &delivered.instagram_id, item)
+        .await?;
+    let text = text_of(app, &account.id, item).await?;
     let event = understood(&delivered, &text);
     let (id, kind, at) = match &event {
         Ok(event) => (event.id.clone(), event.kind, event.at),
@@ -110,6 +138,12 @@ async fn read(
     Ok((record, event))
 }
 
+/// An item's text, which may be kept in pieces.
+async fn text_of(app: &App, account: &str, item: &Item) -> Result<String, TaskError> {
+    let text = app.table.text_of_item(account, item).await?;
+    text.ok_or_else(|| TaskError::new("pieces of an event are gone".to_owned()))
+}
+
 /// What an item means. A time that lies ahead is Meta's or somebody else's mistake, and no time.
 fn understood(delivered: &Delivered, text: &str) -> Result<Event, Unreadable> {
     let mut event = delivered.read(text)?;
@@ -128,22 +162,36 @@ async fn carry_out(
     let now = app.clock.now();
     let mut counted = counted(&record);
     let mut announcement = None;
+    let mut outcome = EventState::Handled.as_str();
     match event {
         Ok(event) => {
             let step = apply(app, &account.id, &event).await?;
             record.state = EventState::Handled;
             record.effects = step.effects.iter().map(|it| it.name().to_owned()).collect();
             record.out_of_order = step.out_of_order;
-            announcement = Announcement::of_event(&record);
+            if is_news(&record) {
+                announcement = Announcement::of_event(&record);
+            }
             if announcement.is_some() {
                 record.effects.push(ANNOUNCED.to_owned());
             }
             if step.out_of_order {
                 counted.push(("outOfOrder", 1));
             }
+            if let What::Unknown(name) = &event.what {
+                outcome = event.kind.as_str();
+                tracing::info!(
+                    event = "event_unknown",
+                    account = account.id,
+                    eventId = record.id,
+                    name,
+                    "an event of a kind that this version does not know is kept"
+                );
+            }
         }
         Err(Unreadable(reason)) => {
             record.state = EventState::Unreadable;
+            outcome = EventState::Unreadable.as_str();
             counted.push(("unreadable", 1));
             tracing::error!(
                 event = "event_unreadable",
@@ -161,9 +209,16 @@ async fn carry_out(
     let told = announcement.as_ref();
     let table = &app.table;
     if table.settle_event(&record, from, &counted, told).await? {
-        count(app, record.state.as_str());
+        count(app, outcome);
     }
     Ok(())
+}
+
+/// Whether anybody is to be told of an event. Meta sends nothing again after two days, but a body that it signed is good
+/// forever: whoever repeats it when its event is forgotten must not make anybody act again.
+fn is_news(record: &EventRecord) -> bool {
+    let told_at = record.delivered.sent_at.unwrap_or(record.occurred_at);
+    record.delivered.received_at.duration_since(told_at) <= LIFETIME
 }
 
 /// What is counted of every event.
@@ -175,7 +230,7 @@ fn counted(record: &EventRecord) -> Counted {
     }
     let delay = delivered.received_at.duration_since(record.occurred_at);
     let mut counted = vec![("byPush", 1)];
-    if let Ok(seconds @ 1..) = u64::try_from(delay.as_secs()) {
+    if let seconds @ 1.. = delay.as_secs() {
         counted.push(("delaySeconds", seconds));
     }
     if delay > LATE {
@@ -235,53 +290,66 @@ fn count(app: &App, outcome: &str) {
 
 /// How many records would change if an event that is kept was handled again.
 pub(crate) async fn rehearse(app: &App, record: &EventRecord) -> Result<usize, TaskError> {
-    let Some(event) = of_record(app, record).await? else {
-        return Ok(0);
-    };
-    Ok(foresee(app, &record.account, &event).await?.changes())
+    match of_record(app, record).await? {
+        Ok(event) => Ok(foresee(app, &record.account, &event).await?.changes()),
+        Err(_) => Ok(0),
+    }
 }
 
-/// What a kept event means; `None` where it is as unreadable as before.
-async fn of_record(app: &App, record: &EventRecord) -> Result<Option<Event>, AwsError> {
-    let delivered = &record.delivered;
-    let table = &app.table;
-    let text = table
-        .text_of_item(&delivered.instagram_id, &delivered.item)
-        .await?;
-    Ok(text.and_then(|text| understood(delivered, &text).ok()))
+/// What a kept event means.
+async fn of_record(
+    app: &App,
+    record: &EventRecord,
+) -> Result<Result<Event, Unreadable>, TaskError> {
+    let text = text_of(app, &record.account, &record.delivered.item).await?;
+    Ok(understood(&record.delivered, &text))
 }
 
 /// Does anew what follows from an event that is kept: all of it where it was never done, and else what may be done twice.
 /// Returns how many records changed.
 pub(crate) async fn replay(
-    app: &Arc<App>,
+    app: &App,
     account: &Account,
     record: EventRecord,
 ) -> Result<usize, TaskError> {
-    let Some(event) = of_record(app, &record).await? else {
-        return Ok(0);
-    };
-    let step = foresee(app, &account.id, &event).await?;
-    let changes = step.changes();
-    match record.state {
-        EventState::Handled => {
+    let event = of_record(app, &record).await?;
+    let mut changes = 0;
+    if let Ok(event) = &event {
+        changes = foresee(app, &account.id, event).await?.changes();
+    }
+    let is_another = event.as_ref().is_ok_and(|event| event.id != record.id);
+    match (record.state, event) {
+        (EventState::Handled, Ok(event)) => {
             apply(app, &account.id, &event).await?;
         }
-        EventState::Waiting => carry_out(app, account, record, Ok(event)).await?,
-        EventState::Unreadable => {
-            // This version understands it, and so it is another event than the one that it was kept as.
-            handle(app, record.delivered.clone()).await?;
-            let mut replaced = record;
-            replaced.state = EventState::Handled;
-            replaced.handled_at = Some(app.clock.now());
-            let from = EventState::Unreadable;
-            let table = &app.table;
-            table
-                .settle_event(&replaced, from, &Vec::new(), None)
-                .await?;
+        (EventState::Waiting | EventState::Unreadable, Ok(_)) if is_another => {
+            replace(app, account, record).await?;
         }
+        (EventState::Waiting, event) => carry_out(app, account, record, event).await?,
+        // As unreadable as before.
+        (EventState::Handled | EventState::Unreadable, _) => {}
     }
     Ok(changes)
+}
+
+/// Keeps an event as what it is that was kept as one which nobody understood: of the account that it was told of, whoever
+/// holds the Instagram id now.
+async fn replace(app: &App, account: &Account, mut record: EventRecord) -> Result<(), TaskError> {
+    keep(app, account, record.delivered.clone()).await?;
+    let from = record.state;
+    let mut taken_back = Vec::new();
+    if from == EventState::Unreadable {
+        taken_back = counted(&record);
+        taken_back.push(("unreadable", 1));
+    }
+    for (_, count) in &mut taken_back {
+        *count = -*count;
+    }
+    record.state = EventState::Handled;
+    record.handled_at = Some(app.clock.now());
+    let table = &app.table;
+    table.settle_event(&record, from, &taken_back, None).await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The API's routes: the list, its health, and the replay.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use shared::table::{Condition, keys, text};
 use world::gateway::HttpCall;
 
 use crate::fixture::{Fixture, ID, IG, comment, item, messaging};
@@ -81,6 +84,74 @@ async fn the_list_is_paged_by_time_and_filtered_by_kind() {
             (400, json!(code))
         );
     }
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn a_page_ends_before_it_is_larger_than_an_answer_may_be() {
+    let fixture = Fixture::start().await;
+    // Half of them are quotes, which take two bytes each in the answer.
+    let text = "\"x".repeat(90_000);
+    let mut sent = Vec::new();
+    for number in 0..10 {
+        let message = json!({"mid": format!("m-{number}"), "text": text});
+        sent.push(item(false, AT + number, "message", message));
+    }
+    for some in sent.chunks(5) {
+        fixture.deliver(&messaging(IG, some)).await;
+    }
+    fixture.work().await;
+    let (mut found, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+    loop {
+        let target = format!("/instagram/accounts/{ID}/events?limit=100{cursor}");
+        let reply = fixture.ask(HttpCall::get(&target)).await;
+        assert!(reply.body.len() < 6_000_000, "{}", reply.body.len());
+        let page = reply.json();
+        found.extend(ids(&page));
+        pages += 1;
+        let Some(next) = page["nextCursor"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    let every: BTreeSet<&String> = found.iter().collect();
+    assert_eq!((found.len(), every.len()), (10, 10));
+    assert!(pages > 1);
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_matches_little_does_not_read_everything() {
+    let fixture = with_events().await;
+    let table = &fixture.world.app("seed").table;
+    // A page of the index is a mebibyte: three of these.
+    for number in 0..30 {
+        let mut large = keys::event(ID, &format!("large-{number}")).into_item();
+        let position = keys::by_creation(fixture.world.now(), &format!("large-{number:02}"));
+        for (name, value) in [
+            ("index1pk", keys::events_partition(ID)),
+            ("index1sk", position),
+            ("id", format!("large-{number:02}")),
+            ("kind", "unknown".to_owned()),
+            ("searchText", "x".repeat(300_000)),
+        ] {
+            large.insert(name.to_owned(), text(value));
+        }
+        table.put_if(large, Condition::is_new()).await.unwrap();
+    }
+    fixture.world.aws.clear_calls();
+    let page = fixture.get("/events?kind=comment").await;
+    assert_eq!(ids(&page), [""; 0]);
+    let calls = fixture.world.aws.calls().into_iter();
+    let queries = calls.filter(|call| call.operation == "Query").count();
+    assert!(queries <= 5, "{queries}");
+    let (mut found, mut page) = (Vec::new(), page);
+    while let Some(next) = page["nextCursor"].as_str() {
+        let target = format!("/events?kind=comment&cursor={next}");
+        page = fixture.get(&target).await;
+        found.extend(ids(&page));
+    }
+    assert_eq!(found.len(), 1);
     fixture.finish().await;
 }
 

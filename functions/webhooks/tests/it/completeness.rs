@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sim::{Fault, FaultKind};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use shared::table::keys::{self, Key};
+use shared::table::text;
 use world::gateway::HttpCall;
-use world::resources::{EVENT_DEAD_LETTERS, EVENT_QUEUE};
+use world::resources::{EVENT_DEAD_LETTERS, EVENT_QUEUE, TABLE};
 
 use crate::fixture::{Fixture, ID, IG, item, messaging, signed};
 
@@ -173,12 +175,15 @@ async fn five_hundred_events_through_faults_are_each_kept_once() {
 #[tokio::test]
 async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_broken() {
     let mut ends = Vec::new();
+    let mut replayed = None;
     for breaks in [false, true] {
         let fixture = Fixture::start().await;
         if breaks {
-            // An event is kept before anything is done for it; what would be done fails each time.
-            let broken = Fault::on("dynamodb", "TransactWriteItems", denied());
-            fixture.world.aws.add_fault(broken);
+            // An event is kept before anything is done for it; all that would be done fails each time.
+            let records = Fault::on("dynamodb", "PutItem", denied()).containing("\"THREAD#");
+            fixture.world.aws.add_fault(records);
+            let ledger = Fault::on("dynamodb", "TransactWriteItems", denied());
+            fixture.world.aws.add_fault(ledger);
         }
         for sixty in 0..2 {
             let items: Vec<Value> = (0..60)
@@ -211,6 +216,7 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
         assert_eq!(dead.len(), if breaks { 120 } else { 0 });
         fixture.world.aws.clear_faults();
         if breaks {
+            assert_eq!(fixture.state(ID).await, [], "nothing was done");
             let health = fixture.get("/events/health").await;
             assert_eq!(health["stuck"], 100, "{health}");
             let mut query = String::new();
@@ -228,6 +234,7 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
                 }
             }
             assert_eq!(fixture.get("/events/health").await["stuck"], 0);
+            replayed = Some(fixture.state(ID).await);
             // And once more by the dead letters themselves, as an operator redrives them.
             for body in dead {
                 let again = fixture.world.clients.sqs.send_message();
@@ -236,14 +243,59 @@ async fn g07_what_a_broken_handler_lost_is_done_by_a_replay_as_if_nothing_had_br
             }
             fixture.work().await;
         }
-        let days = fixture.records(ID, &["EVENTDAY#"]).await;
-        let mut counts = days[0].1.clone();
+        let mut counts = fixture.get("/events/health").await["days"].clone();
         // Which of them came after newer ones depends on the order in which they are done at last.
-        counts["outOfOrder"] = Value::Null;
+        counts[0]["outOfOrder"] = Value::Null;
         let announced = fixture.announced().await;
         assert_eq!(announced.len(), 100, "each event once");
         ends.push((fixture.state(ID).await, counts));
     }
     assert_eq!(ends[0].0.len(), 31, "a conversation and thirty messages");
+    assert_eq!(replayed.as_ref(), Some(&ends[0].0), "by the replay alone");
     assert_eq!(ends[0], ends[1]);
+}
+
+#[tokio::test]
+async fn what_waits_and_cannot_be_understood_is_settled_by_a_replay_and_what_is_gone_is_told() {
+    let fixture = Fixture::start().await;
+    let broken = Fault::on("dynamodb", "TransactWriteItems", denied());
+    fixture.world.aws.add_fault(broken);
+    let nameless = item(
+        false,
+        1_795_255_200_000,
+        "message",
+        json!({"text": "no name"}),
+    );
+    let long = "x".repeat(400_000);
+    let large = item(
+        false,
+        1_795_255_200_000,
+        "message",
+        json!({"mid": "m-1", "text": long}),
+    );
+    fixture.deliver(&messaging(IG, &[nameless, large])).await;
+    fixture.advance(SignedDuration::from_mins(20)).await;
+    fixture.world.aws.clear_faults();
+    assert_eq!(fixture.get("/events/health").await["stuck"], 2);
+    let scan = fixture.world.clients.dynamodb.scan().table_name(TABLE);
+    let scan = scan.filter_expression("contains(sk, :piece)");
+    let scan = scan.expression_attribute_values(":piece", text(keys::EVENT_PIECE));
+    let pieces = scan.send().await.unwrap().items.unwrap();
+    assert_eq!(pieces.len(), 2);
+    for piece in pieces.iter().filter_map(Key::of_item) {
+        let deleted = fixture.world.clients.dynamodb.delete_item();
+        let deleted = deleted.table_name(TABLE).set_key(Some(piece.into_item()));
+        deleted.send().await.unwrap();
+    }
+    let span = json!({"from": "2026-11-21T00:00:00Z", "to": "2026-11-22T00:00:00Z"});
+    let call = HttpCall::post(&format!("/instagram/accounts/{ID}/events/replay")).json(&span);
+    let answer = fixture.ask(call).await.json();
+    assert_eq!(
+        (&answer["events"], &answer["failed"]),
+        (&json!(2), &json!(1)),
+        "{answer}"
+    );
+    let health = fixture.get("/events/health").await;
+    assert_eq!(health["stuck"], 1, "{health}");
+    assert_eq!(health["days"][0]["unreadable"], 1);
 }

@@ -131,6 +131,7 @@ impl Fixture {
             account: id.to_owned(),
             company: company.to_owned(),
             released: false,
+            since: now,
         };
         let mut records = vec![table.account_write(&account, None).unwrap()];
         for claimed in instagram_ids(&account) {
@@ -138,6 +139,21 @@ impl Fixture {
         }
         table.transact(records).await.unwrap();
         account
+    }
+
+    /// Gives up an account's Instagram ids, as a disconnect does.
+    pub(crate) async fn release(&self, id: &str) {
+        let table = &self.world.app("seed").table;
+        let account = table.account(id).await.unwrap().unwrap();
+        let claim = Claim {
+            account: id.to_owned(),
+            company: account.company.clone(),
+            released: true,
+            since: self.world.now(),
+        };
+        let released = instagram_ids(&account).into_iter();
+        let released = released.map(|held| table.claim_write(held, &claim).unwrap());
+        table.transact(released.collect()).await.unwrap();
     }
 
     /// Sends a call to the function's own address.

@@ -13,4 +13,5 @@ mod completeness;
 mod events;
 mod fixture;
 mod order;
+mod owners;
 mod receive;

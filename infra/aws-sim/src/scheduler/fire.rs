@@ -232,7 +232,7 @@ impl Core {
 
     /// Delivers; gives back the next attempt, if there is to be one.
     fn attempt(&self, attempt: Attempt, now: i64) -> Option<Attempt> {
-        let fault = self.draw_fault(Service::Scheduler, DELIVER);
+        let fault = self.draw_fault(Service::Scheduler, DELIVER, &[]);
         let lost = || ApiError::new(500, "InternalServerException", "no answer from the target");
         let refused = match &fault {
             Some(FaultKind::LostBeforeApplied) => Some(lost()),

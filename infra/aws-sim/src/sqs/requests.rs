@@ -22,14 +22,28 @@ fn draft(input: &Value) -> Result<Draft, ApiError> {
         .and_then(Value::as_object)
         .cloned();
     let trace = input.pointer("/MessageSystemAttributes/AWSTraceHeader/StringValue");
+    let body = owned("MessageBody").unwrap_or_default();
+    if !body.chars().all(is_allowed) {
+        return Err(ApiError::new(
+            400,
+            "InvalidMessageContents",
+            "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | \
+             #x10000 to #x10FFFF",
+        ));
+    }
     Ok(Draft {
-        body: owned("MessageBody").unwrap_or_default(),
+        body,
         attributes: attributes.unwrap_or_default(),
         trace_header: trace.and_then(Value::as_str).map(str::to_owned),
         delay_seconds: seconds(input, "DelaySeconds", 900)?,
         group: owned("MessageGroupId"),
         deduplication: owned("MessageDeduplicationId"),
     })
+}
+
+/// Whether SQS takes a character in a message's body.
+fn is_allowed(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn send(queue: &mut Queue, input: &Value, now: i64, random: &mut Random) -> Answered {

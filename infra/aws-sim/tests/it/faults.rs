@@ -10,6 +10,7 @@ async fn each_service_has_its_own_words() {
     it.aws.add_fault(Fault {
         service: None,
         operation: None,
+        containing: None,
         times: Some(4),
         skip: 0,
         probability: 1.0,
@@ -75,6 +76,20 @@ async fn an_answer_can_be_lost_after_the_deed_or_before() {
     assert_eq!(it.aws.messages("jobs"), ["applied", "answered"]);
     let statuses: Vec<u16> = it.aws.calls().iter().map(|call| call.status).collect();
     assert_eq!(statuses, [200, 0, 0, 200]);
+}
+
+#[tokio::test]
+async fn a_fault_can_be_put_on_calls_that_contain_something() {
+    let it = Surroundings::new().await;
+    let fault = Fault::on("sqs", "ListQueues", FaultKind::ServerError);
+    it.aws
+        .add_fault(fault.containing("\"QueueNamePrefix\":\"events"));
+    let mut answered = Vec::new();
+    for prefix in ["tasks", "events-dead"] {
+        let call = it.sqs("ListQueues", json!({"QueueNamePrefix": prefix}));
+        answered.push(call.await.status);
+    }
+    assert_eq!(answered, [200, 500]);
 }
 
 #[tokio::test]

@@ -37,6 +37,24 @@ async fn a_message_is_sent_received_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_body_with_a_character_that_xml_has_not_is_refused() {
+    let it = Surroundings::new().await;
+    let url = it.queue("jobs", json!({})).await;
+    for body in ["\u{fffe}", "\u{ffff}", "\u{1}", "\u{0}"] {
+        let message = json!({"QueueUrl": url, "MessageBody": body});
+        let sent = it.sqs("SendMessage", message).await;
+        assert_eq!(sent.status, 400, "{body:?}");
+        assert_eq!(sent.code(), "InvalidMessageContents");
+    }
+    let entries =
+        json!([{"Id": "a", "MessageBody": "\u{ffff}"}, {"Id": "b", "MessageBody": "\t\u{10ffff}"}]);
+    let batch = json!({"QueueUrl": url, "Entries": entries});
+    let sent = it.sqs("SendMessageBatch", batch).await;
+    assert_eq!(sent.body["Failed"][0]["Id"], "a");
+    assert_eq!(sent.body["Successful"][0]["Id"], "b");
+}
+
+#[tokio::test]
 async fn delays_and_visibility_go_by_the_clock() {
     let it = Surroundings::new().await;
     let url = it.queue("jobs", json!({"VisibilityTimeout": "60"})).await;

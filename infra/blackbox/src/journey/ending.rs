@@ -6,6 +6,7 @@ use world::resources::{
     AUDIT_SCHEDULE, MAX_RECEIVE_COUNT, POST_AUDIT_SCHEDULE, VISIBILITY_SECONDS,
 };
 
+use super::events::SECOND_LOOK;
 use super::{Journey, same, time};
 
 impl Journey<'_> {
@@ -70,6 +71,8 @@ impl Journey<'_> {
         let gone = self.expect("GET", &target, 404).await?;
         let list = self.expect("GET", "/instagram/accounts", 200).await?;
         same("the accounts", &list["total"], &Value::from(0))?;
+        self.stage.clock.advance(SECOND_LOOK)?;
+        same("the sweep", self.stage.work().await?, 1)?;
         self.done("A deleted account is gone", &gone["detail"].to_string());
         Ok(())
     }

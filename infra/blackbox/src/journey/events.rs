@@ -10,7 +10,7 @@ use super::{Journey, same};
 /// What somebody wrote, to be found in the table and then no more.
 const TEXT: &str = "Do you have rye bread";
 /// A deletion looks a second time after a quarter of an hour.
-const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(16);
+pub(super) const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(16);
 
 impl Journey<'_> {
     /// Twice, as Meta does now and then.

@@ -2,22 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use shared::table::{from_item, keys, text};
 use world::resources::TABLE;
 
-use super::flood::{Flood, Target, Told, edit, emoji};
+use super::flood::Flood;
+use super::target::{Talk, Target, Told, edit, emoji};
 
 /// What is stored, and what is wrong with it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     pub(super) events: usize,
     pub(super) messages: usize,
+    pub(super) threads: usize,
     pub(super) comments: usize,
     pub(super) announced: usize,
     /// Sent, and not kept, not done or not announced.
     pub(super) lost: usize,
-    /// Kept, counted or announced more often than once.
+    /// Counted more often than once, or announced under two names. Events, messages and comments stand under what they are,
+    /// so that there is one of each.
     pub(super) twice: usize,
     /// Of one account, and found in another.
     pub(super) astray: usize,
@@ -29,6 +33,7 @@ impl Found {
     pub(super) fn add(&mut self, other: &Self) {
         self.events += other.events;
         self.messages += other.messages;
+        self.threads += other.threads;
         self.comments += other.comments;
         self.announced += other.announced;
         self.lost += other.lost;
@@ -50,6 +55,7 @@ pub(super) async fn check(flood: &Flood) -> Result<Found, String> {
         check_events(flood, target, &mut found).await?;
         check_comments(flood, target, &mut found).await?;
         check_messages(flood, target, &mut found).await?;
+        check_threads(flood, target, &mut found).await?;
         duplicates += check_days(flood, target, &mut found).await?;
     }
     // A delivery that is answered with 503 may have left some on the queue, and all of it comes again.
@@ -121,6 +127,28 @@ async fn check_messages(flood: &Flood, target: &Target, found: &mut Found) -> Re
     .await?;
     found.messages += messages;
     compare(messages, target.messages.len(), found);
+    Ok(())
+}
+
+/// Whether each conversation says when something happened in it last.
+async fn check_threads(flood: &Flood, target: &Target, found: &mut Found) -> Result<(), String> {
+    let time = |value: &Value| {
+        let time: Option<Timestamp> = value.as_str()?.parse().ok();
+        time.map(Timestamp::as_millisecond)
+    };
+    let threads = records(flood, target, "THREAD#", |thread| {
+        let is = Talk {
+            event: time(&thread["lastEventAt"]),
+            message: time(&thread["lastMessageAt"]),
+        };
+        let told = thread["person"].as_str();
+        let told = told.and_then(|person| target.threads.get(person));
+        let is_of_person = thread["lastMessageAt"] == thread["lastMessageOfPersonAt"];
+        found.untrue += usize::from(told != Some(&is) || !is_of_person);
+    })
+    .await?;
+    found.threads += threads;
+    compare(threads, target.threads.len(), found);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use world::resources::{ACCOUNT_ID, EVENT_DEAD_LETTERS, EVENT_QUEUE, REGION};
 use world::{INSTAGRAM_APP_SECRET, World, WorldOptions, logs};
 
 use super::Sent;
+use super::target::Target;
 use crate::mutter;
 use crate::random::Random;
 use crate::stage::{LoginEnd, Stage};
@@ -26,6 +27,8 @@ use crate::stage::{LoginEnd, Stage};
 const TOGETHER: usize = 50;
 /// So many batches are in work at once, each in a sandbox of its own.
 const WORKERS: usize = 4;
+/// By then everybody has logged in.
+const LOGINS_END_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// The clock between two deliveries.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// A worker that dies does so before it has waited this often: a batch takes about as many.
@@ -52,30 +55,6 @@ pub(super) struct Flood {
     pub(super) announced_twice: usize,
 }
 
-/// An account, and what must be stored of it in the end.
-pub(super) struct Target {
-    pub(super) id: String,
-    instagram_id: String,
-    /// Its name, by which its texts are told from those of others: two runs have the same.
-    pub(super) name: String,
-    pub(super) events: usize,
-    pub(super) unreadable: usize,
-    pub(super) comments: usize,
-    /// By the number of the event that brought the message.
-    pub(super) messages: BTreeMap<usize, Told>,
-}
-
-/// What was told of a message.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Told {
-    /// With whom: one person has all of a message.
-    person: i64,
-    /// The number of its newest change.
-    pub(super) edits: u64,
-    /// The event that brought the newest reaction to it.
-    pub(super) reaction: Option<usize>,
-}
-
 /// A refusal that the SDK does not try again: trying takes real time.
 pub(super) fn denied() -> FaultKind {
     FaultKind::Error {
@@ -85,19 +64,14 @@ pub(super) fn denied() -> FaultKind {
     }
 }
 
-/// The word by which a reaction is told from others.
-pub(super) fn emoji(event: usize) -> String {
-    format!("emoji {event}")
-}
-
 impl Flood {
     pub(super) async fn begin(seed: u64, accounts: usize, calm: bool) -> Result<Self, String> {
         let options = WorldOptions {
             seed,
             ..WorldOptions::default()
         };
-        // Not what the clock shows after the logins: a call that is tried again turns it.
-        let begin_ms = options.start.as_millisecond();
+        // After the logins, and the same in each run: a call of theirs that is tried again turns the clock.
+        let begin = options.start + LOGINS_END_AFTER;
         let stage = Stage::set(options).await;
         for number in 0..accounts {
             let username = format!("person.{number}");
@@ -114,6 +88,11 @@ impl Flood {
         // Ids are drawn; another run of the same seed has the same order of names.
         connected.sort_by(|one, other| one.username.cmp(&other.username));
         let world = &stage.world;
+        let left = begin.duration_since(world.now());
+        if left.is_negative() {
+            return Err("the logins took too long".into());
+        }
+        world.clock.advance(left);
         let function = || {
             Function::new(world.cold("webhooks"))
                 .with_routes(webhooks::all_routes())
@@ -125,7 +104,7 @@ impl Flood {
             feed: Feed::new(&world.aws.url(), &world.resources),
             random: Random::new(seed, "webhooks"),
             calm,
-            begin_ms,
+            begin_ms: begin.as_millisecond(),
             accounts: connected
                 .into_iter()
                 .map(|account| Target {
@@ -136,6 +115,7 @@ impl Flood {
                     unreadable: 0,
                     comments: 0,
                     messages: BTreeMap::new(),
+                    threads: BTreeMap::new(),
                 })
                 .collect(),
             sent: Sent::default(),
@@ -196,69 +176,16 @@ impl Flood {
         Ok(())
     }
 
-    /// The next event, in an entry of its own, and what it means for what must be stored.
+    /// The next event, in an entry of its own.
     fn entry(&mut self) -> Value {
         let number = self.sent.events;
         let place = usize::try_from(self.draw(self.accounts.len() as i64)).unwrap_or(0);
         let is_unreadable = self.draw(100) == 0;
-        let mut person = self.draw(1000);
+        let person = self.draw(1000);
         self.sent.events += 1;
+        self.sent.unreadable += usize::from(is_unreadable);
         let at = self.begin_ms + number as i64;
-        let target = &mut self.accounts[place];
-        target.events += 1;
-        let text = format!("{number} of {}", target.name);
-        let account = json!({"id": target.instagram_id});
-        if number.is_multiple_of(5) && !is_unreadable {
-            target.comments += 1;
-            let person = id_of(person);
-            let value = json!({
-                "id": (18_000_000_000_000_000 + number).to_string(),
-                "text": text,
-                "from": {"id": person, "username": "bea"},
-                "media": {"id": "17895000000000001", "media_product_type": "FEED"},
-            });
-            let change = json!({"field": "comments", "value": value});
-            return json!({"id": target.instagram_id, "time": at, "changes": [change]});
-        }
-        let mut newest = target.messages.last_entry();
-        let (name, value) = match (&mut newest, number % 5) {
-            _ if is_unreadable => {
-                target.unreadable += 1;
-                self.sent.unreadable += 1;
-                ("message", json!({"text": format!("no name {number}")}))
-            }
-            (Some(message), 3) => {
-                let mid = format!("m-{}", message.key());
-                let told = message.get_mut();
-                person = told.person;
-                told.edits += 1;
-                let edit = json!({"mid": mid, "text": edit(told.edits), "num_edit": told.edits});
-                ("message_edit", edit)
-            }
-            (Some(message), 4) => {
-                let mid = format!("m-{}", message.key());
-                let told = message.get_mut();
-                person = told.person;
-                told.reaction = Some(number);
-                let reaction = json!({"mid": mid, "action": "react", "emoji": emoji(number)});
-                ("reaction", reaction)
-            }
-            _ => {
-                let told = Told {
-                    person,
-                    ..Told::default()
-                };
-                target.messages.insert(number, told);
-                (
-                    "message",
-                    json!({"mid": format!("m-{number}"), "text": text}),
-                )
-            }
-        };
-        let mut item =
-            json!({"sender": {"id": id_of(person)}, "recipient": account, "timestamp": at});
-        item[name] = value;
-        json!({"id": target.instagram_id, "time": at, "messaging": [item]})
+        self.accounts[place].entry(number, at, person, is_unreadable)
     }
 
     /// Sends a delivery until it is answered with 200, as Meta does.
@@ -431,16 +358,6 @@ impl Flood {
         world.instagram.clear_calls();
         logs::take();
     }
-}
-
-/// Instagram's id of a person.
-fn id_of(person: i64) -> String {
-    format!("99900{person:03}")
-}
-
-/// The text of a message after so many changes.
-pub(super) fn edit(number: u64) -> String {
-    format!("change {number}")
 }
 
 /// Runs a future until it has waited so often, and drops it there, as a process that ends does. `None`: it was dropped.

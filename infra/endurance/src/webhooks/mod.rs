@@ -4,6 +4,7 @@
 
 mod check;
 mod flood;
+mod target;
 
 use std::time::Instant;
 
@@ -86,8 +87,8 @@ pub(crate) fn run(options: &WebhooksOptions) -> Result<bool, String> {
         sent.refused, sent.outages, sent.deaths, sent.redriven,
     ));
     say(&format!(
-        "kept: {} events, {} messages, {} comments, {} announcements",
-        found.events, found.messages, found.comments, found.announced,
+        "kept: {} events, {} conversations, {} messages, {} comments, {} announcements",
+        found.events, found.threads, found.messages, found.comments, found.announced,
     ));
     say(&format!(
         "lost: {}; twice: {}; in another account: {}; not as told: {}",
@@ -104,24 +105,29 @@ pub(crate) fn run(options: &WebhooksOptions) -> Result<bool, String> {
 pub(crate) async fn mend(options: &WebhooksOptions) -> Result<bool, String> {
     let mut ends = Vec::new();
     let mut dead = 0;
-    let mut wrong = 0;
+    let (mut wrong, mut done) = (0, 0);
     for breaks in [false, true] {
         let mut flood = Flood::begin(options.seed, MENDED_ACCOUNTS, true).await?;
         if breaks {
-            let fault = Fault::on("dynamodb", "TransactWriteItems", flood::denied());
-            flood.world().aws.add_fault(fault);
+            let record = || Fault::on("dynamodb", "PutItem", flood::denied());
+            let ledger = Fault::on("dynamodb", "TransactWriteItems", flood::denied());
+            let comment = record().containing("\"COMMENT#");
+            for fault in [ledger, comment, record().containing("\"THREAD#")] {
+                flood.world().aws.add_fault(fault);
+            }
         }
         flood.tell(MENDED_EVENTS).await?;
         dead += flood.give_up().await?;
         flood.world().aws.clear_faults();
         if breaks {
+            done += check::state(&flood).await?.len();
             flood.replay().await?;
         }
+        ends.push(check::state(&flood).await?);
         // Hands the dead letters back as well, as an operator does.
         flood.settle().await?;
         let found = check::check(&flood).await?;
         wrong += found.lost + found.twice + found.astray + found.untrue;
-        ends.push(check::state(&flood).await?);
     }
     let (records, is_same) = (ends[1].len(), ends[0] == ends[1]);
     let differ = ends[1]
@@ -131,11 +137,11 @@ pub(crate) async fn mend(options: &WebhooksOptions) -> Result<bool, String> {
         mutter(&format!("{key:?}: {:?}, then {record}", ends[0].get(key)));
     }
     say(&format!(
-        "{MENDED_EVENTS} events and a broken handler: {dead} dead letters; after the replay {records} records, {} those of a \
+        "{MENDED_EVENTS} events and a broken handler: {dead} dead letters, {done} records; after the replay {records} records, {} those of a \
          run that never broke; lost, twice, in another account or not as told: {wrong}",
         if is_same { "equal to" } else { "NOT equal to" },
     ));
-    Ok(is_same && dead == MENDED_EVENTS && wrong == 0)
+    Ok(is_same && dead == MENDED_EVENTS && done == 0 && wrong == 0)
 }
 
 async fn deployment(seed: u64, accounts: usize, events: usize) -> Result<Outcome, String> {
