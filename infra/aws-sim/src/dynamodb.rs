@@ -3,16 +3,14 @@
 //! The tables live in memory on the given clock; with a state folder they are read from a snapshot at the start and
 //! written to one by `persist`, together with everything else, so that the four services never disagree after a stop.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use dynoxide::storage_backend::Clock;
 use dynoxide::types::ConsumedCapacity;
 use dynoxide::{Database, DynoxideError};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::capacity::{self, Units};
@@ -174,60 +172,6 @@ impl DynamoDb {
         }
         answer(operation, body, dispatch(&self.database, operation, body))
     }
-}
-
-/// What a call names: its table and index, and those of its parts, in the members where the request has them. Items are
-/// many and large, and are left out.
-pub(crate) fn names(body: &[u8]) -> Value {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "PascalCase", default)]
-    struct Names<'a> {
-        #[serde(borrow)]
-        table_name: Option<Cow<'a, str>>,
-        #[serde(borrow)]
-        index_name: Option<Cow<'a, str>>,
-        request_items: BTreeMap<String, IgnoredAny>,
-        #[serde(borrow)]
-        transact_items: Vec<BTreeMap<String, InTransaction<'a>>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct InTransaction<'a> {
-        #[serde(borrow)]
-        table_name: Option<Cow<'a, str>>,
-    }
-    let names: Names<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let tables: Map<String, Value> = names
-        .request_items
-        .into_keys()
-        .map(|table| (table, Value::Null))
-        .collect();
-    let parts = names.transact_items.iter().map(|parts| {
-        let parts = parts.iter();
-        parts
-            .map(|(part, named)| (part.clone(), json!({"TableName": named.table_name})))
-            .collect::<Map<String, Value>>()
-    });
-    json!({
-        "TableName": names.table_name,
-        "IndexName": names.index_name,
-        "RequestItems": tables,
-        "TransactItems": parts.collect::<Vec<_>>(),
-    })
-}
-
-/// The table that a call is about, of what it names; the first, where it is about several.
-pub(crate) fn resource(names: &Value) -> Option<String> {
-    let table_of = |part: &Value| part.get("TableName")?.as_str().map(str::to_owned);
-    let in_batch = || {
-        let tables = names.get("RequestItems")?.as_object()?;
-        tables.keys().next().cloned()
-    };
-    let in_transaction = || {
-        let first = names.pointer("/TransactItems/0")?.as_object()?;
-        first.values().next().and_then(table_of)
-    };
-    table_of(names).or_else(in_batch).or_else(in_transaction)
 }
 
 fn temporary_file() -> PathBuf {

@@ -14,9 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::call::Call;
 use crate::core::Core;
-use crate::dynamodb;
 use crate::eventbridge;
 use crate::fault::FaultKind;
+use crate::named;
 use crate::permission;
 use crate::scheduler;
 use crate::wire::{Answer, ApiError, Service, text};
@@ -172,11 +172,11 @@ fn understand(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> O
     let (prefix, operation) = target.to_str().ok()?.rsplit_once('.')?;
     if matches!(prefix, "DynamoDB_20120810" | "DynamoDBStreams_20120810") {
         // dynoxide reads the body itself.
-        let input = dynamodb::names(body);
+        let input = named::names(body);
         return Some(Asked {
             service: Service::DynamoDb,
             operation: operation.to_owned(),
-            resource: dynamodb::resource(&input),
+            resource: named::resource(&input),
             input,
         });
     }

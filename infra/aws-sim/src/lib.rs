@@ -14,6 +14,7 @@ mod eventbridge;
 mod fault;
 mod front;
 mod handle;
+mod named;
 mod permission;
 mod random;
 mod scheduler;

@@ -62,7 +62,7 @@ fn of_dynamodb(asked: &Asked, place: &Place) -> Vec<Permission> {
         )
     };
     let on_key = |action: &str, item: &Value| Permission {
-        leading_key: leading_key(item),
+        leading_key: text(item, "LeadingKey").map(str::to_owned),
         ..on_table(action, text(item, "TableName").unwrap_or_default())
     };
     match asked.operation.as_str() {
@@ -93,23 +93,6 @@ fn of_dynamodb(asked: &Asked, place: &Place) -> Vec<Permission> {
             (None, _) => vec![permission("dynamodb", operation, "*".to_owned())],
         },
     }
-}
-
-/// How the tables of whoever uses this call their partition key.
-const PARTITION_KEY: &str = "pk";
-
-fn leading_key(input: &Value) -> Option<String> {
-    let item = input.get("Key").or_else(|| input.get("Item"));
-    let key = match item {
-        Some(item) => item.get(PARTITION_KEY)?,
-        None => {
-            let condition = text(input, "KeyConditionExpression")?;
-            let (name, value) = condition.split_once(" = ")?;
-            let value = value.split(' ').next().filter(|_| name == PARTITION_KEY)?;
-            input.get("ExpressionAttributeValues")?.get(value)?
-        }
-    };
-    text(key, "S").map(str::to_owned)
 }
 
 fn of_scheduler(asked: &Asked, place: &Place) -> Vec<Permission> {
@@ -186,27 +169,6 @@ mod tests {
             needs(Service::DynamoDb, "BatchWriteItem", Some("t"), batch),
             ["dynamodb:BatchWriteItem arn:aws:dynamodb:us-east-1:000000000000:table/t"]
         );
-    }
-
-    #[test]
-    fn an_item_and_a_query_name_their_partition() {
-        let key = json!({"pk": {"S": "A#1"}, "sk": {"S": "A"}});
-        let values = json!({":pk": {"S": "A#1"}, ":sk": {"S": "B"}});
-        for (input, expected) in [
-            (json!({"Key": key}), Some("A#1")),
-            (json!({"Item": key}), Some("A#1")),
-            (
-                json!({"KeyConditionExpression": "pk = :pk AND sk > :sk", "ExpressionAttributeValues": values}),
-                Some("A#1"),
-            ),
-            (
-                json!({"KeyConditionExpression": "index1pk = :pk", "ExpressionAttributeValues": values}),
-                None,
-            ),
-            (json!({}), None),
-        ] {
-            assert_eq!(leading_key(&input).as_deref(), expected, "{input}");
-        }
     }
 
     #[test]
