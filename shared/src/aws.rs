@@ -1,10 +1,10 @@
-//! Clients for AWS's services, built once per cold start.
+//! Clients for AWS's services, each built once, when it is first used.
 //!
 //! The SDK's configuration is put together by hand: Lambda's variables name the Region and the credentials, one HTTP
 //! connector serves all clients, and the roots of Amazon's certificate authorities are part of the binary. The
 //! default chain would cost tens of milliseconds of CPU at each cold start.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -35,23 +35,39 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 /// The longest that connecting to AWS may take.
 const CONNECT: Duration = Duration::from_secs(2);
 
+/// A client that is built when it is first used: a function uses some of them, and each costs part of a cold start.
+pub type Lazily<Client> = Arc<LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>>;
+
 /// One client per service, all over the same connector.
 #[derive(Clone, Debug)]
 pub struct Aws {
     /// Records.
-    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub dynamodb: Lazily<aws_sdk_dynamodb::Client>,
     /// The app's secret and the token pages.
-    pub secrets: aws_sdk_secretsmanager::Client,
+    pub secrets: Lazily<aws_sdk_secretsmanager::Client>,
     /// Tasks.
-    pub sqs: aws_sdk_sqs::Client,
+    pub sqs: Lazily<aws_sdk_sqs::Client>,
     /// Schedules.
-    pub scheduler: aws_sdk_scheduler::Client,
+    pub scheduler: Lazily<aws_sdk_scheduler::Client>,
     /// Announcements.
-    pub eventbridge: aws_sdk_eventbridge::Client,
+    pub eventbridge: Lazily<aws_sdk_eventbridge::Client>,
+}
+
+/// The client of a service, by the name of its crate.
+macro_rules! lazily {
+    ($service:ident, $sdk:ident, $endpoint:expr) => {{
+        let (sdk, endpoint) = ($sdk.clone(), $endpoint);
+        Arc::new(LazyLock::new(Box::new(move || {
+            let mut config = $service::config::Builder::from(&sdk)
+                .interceptor(SharedInterceptor::new(CountCalls));
+            config.set_endpoint_url(endpoint);
+            $service::Client::from_conf(config.build())
+        })))
+    }};
 }
 
 impl Aws {
-    /// Builds the clients; no call is made.
+    /// Sets up TLS; no call is made.
     ///
     /// # Errors
     /// Where TLS cannot be set up.
@@ -88,28 +104,12 @@ impl Aws {
                 .or(config.endpoint.as_ref())?;
             Some(url.as_str().trim_end_matches('/').to_owned())
         };
-        let counter = SharedInterceptor::new(CountCalls);
-
-        let mut dynamodb =
-            aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(counter.clone());
-        dynamodb.set_endpoint_url(endpoint("DYNAMODB"));
-        let mut secrets =
-            aws_sdk_secretsmanager::config::Builder::from(&sdk).interceptor(counter.clone());
-        secrets.set_endpoint_url(endpoint("SECRETS_MANAGER"));
-        let mut sqs = aws_sdk_sqs::config::Builder::from(&sdk).interceptor(counter.clone());
-        sqs.set_endpoint_url(endpoint("SQS"));
-        let mut scheduler =
-            aws_sdk_scheduler::config::Builder::from(&sdk).interceptor(counter.clone());
-        scheduler.set_endpoint_url(endpoint("SCHEDULER"));
-        let mut eventbridge = aws_sdk_eventbridge::config::Builder::from(&sdk).interceptor(counter);
-        eventbridge.set_endpoint_url(endpoint("EVENTBRIDGE"));
-
         Ok(Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-            scheduler: aws_sdk_scheduler::Client::from_conf(scheduler.build()),
-            eventbridge: aws_sdk_eventbridge::Client::from_conf(eventbridge.build()),
+            dynamodb: lazily!(aws_sdk_dynamodb, sdk, endpoint("DYNAMODB")),
+            secrets: lazily!(aws_sdk_secretsmanager, sdk, endpoint("SECRETS_MANAGER")),
+            sqs: lazily!(aws_sdk_sqs, sdk, endpoint("SQS")),
+            scheduler: lazily!(aws_sdk_scheduler, sdk, endpoint("SCHEDULER")),
+            eventbridge: lazily!(aws_sdk_eventbridge, sdk, endpoint("EVENTBRIDGE")),
         })
     }
 }
