@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::aws::{AwsError, Lazily};
+use crate::aws::AwsError;
 use crate::secret::Secret;
 
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -93,7 +93,7 @@ impl AppSecrets {
 /// The cached secret.
 #[derive(Clone)]
 pub struct AppSecretsSource {
-    client: Lazily<Client>,
+    client: Client,
     id: String,
     cached: Arc<Mutex<Option<Cached>>>,
 }
@@ -103,7 +103,7 @@ type Cached = (Timestamp, Arc<AppSecrets>);
 
 impl AppSecretsSource {
     /// The secret with this name or ARN; no call is made.
-    pub fn new(client: Lazily<Client>, id: String) -> Self {
+    pub fn new(client: Client, id: String) -> Self {
         Self {
             client,
             id,

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{AwsError, Lazily};
+use crate::aws::AwsError;
 use crate::telemetry;
 use crate::webhooks::Delivered;
 
@@ -181,13 +181,13 @@ impl Message {
 /// A queue of tasks.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    client: Lazily<Client>,
+    client: Client,
     url: String,
 }
 
 impl Queue {
     /// The queue at this address; no call is made.
-    pub fn new(client: Lazily<Client>, url: String) -> Self {
+    pub fn new(client: Client, url: String) -> Self {
         Self { client, url }
     }
 

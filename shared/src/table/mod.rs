@@ -36,14 +36,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteIt
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::aws::{AwsError, Lazily};
+use crate::aws::AwsError;
 use announcements::Noted;
 use keys::{Item, Key};
 
 /// The DynamoDB table.
 #[derive(Clone, Debug)]
 pub struct Table {
-    client: Lazily<Client>,
+    client: Client,
     name: String,
     /// Announcements to be sent at the end of the request or batch of tasks.
     noted: Arc<Mutex<Noted>>,
@@ -65,7 +65,7 @@ const UNPROCESSED_TRIES: u32 = 10;
 
 impl Table {
     /// Access to the table `name`; no call is made.
-    pub fn new(client: Lazily<Client>, name: String) -> Self {
+    pub fn new(client: Client, name: String) -> Self {
         Self {
             client,
             name,

@@ -27,7 +27,7 @@ use aws_sdk_secretsmanager::Client;
 use jiff::Timestamp;
 
 use crate::account::Account;
-use crate::aws::{AwsError, Lazily, is_code};
+use crate::aws::{AwsError, is_code};
 use crate::clock::Clock;
 use crate::config::VaultConfig;
 use crate::secret::AccessToken;
@@ -42,7 +42,7 @@ pub use write::{Change, Written};
 /// Access to tokens.
 #[derive(Clone)]
 pub struct Vault {
-    secrets: Lazily<Client>,
+    secrets: Client,
     table: Table,
     config: VaultConfig,
     clock: Clock,
@@ -115,7 +115,7 @@ impl VaultError {
 
 impl Vault {
     /// A vault without anything cached; no call is made.
-    pub fn new(secrets: Lazily<Client>, table: Table, config: VaultConfig, clock: Clock) -> Self {
+    pub fn new(secrets: Client, table: Table, config: VaultConfig, clock: Clock) -> Self {
         Self {
             secrets,
             table,
