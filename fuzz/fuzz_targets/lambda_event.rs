@@ -12,6 +12,8 @@ use world::World;
 
 /// The embedded AWS goes with the world, which must therefore stay.
 static FUNCTION: LazyLock<(World, Function)> = LazyLock::new(|| {
+    // libFuzzer's own hook ends the process at panics that are caught, too. One that is not ends it all the same.
+    drop(std::panic::take_hook());
     let world = RUNTIME.block_on(World::start());
     let function = Function::new(world.app("webhooks"))
         .with_routes(webhooks::all_routes())
