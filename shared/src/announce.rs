@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::app::App;
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Lazily};
 use crate::digest::sha256_start;
 use crate::post::Post;
 use crate::table::announcements::PAGE;
@@ -237,13 +237,13 @@ fn named(names: &[(&'static str, &'static str)], event: &str) -> Option<&'static
 /// The bus.
 #[derive(Clone, Debug)]
 pub struct Bus {
-    client: Client,
+    client: Lazily<Client>,
     name: String,
 }
 
 impl Bus {
     /// The bus with this name; no call is made.
-    pub fn new(client: Client, name: String) -> Self {
+    pub fn new(client: Lazily<Client>, name: String) -> Self {
         Self { client, name }
     }
 

@@ -13,7 +13,7 @@ use aws_sdk_scheduler::types::{
 };
 use jiff::Timestamp;
 
-use crate::aws::{AwsError, is_code};
+use crate::aws::{AwsError, Lazily, is_code};
 use crate::config::AwsConfig;
 use crate::policy;
 use crate::tasks::{Message, Task};
@@ -24,7 +24,7 @@ const TRIES: u32 = 4;
 /// The schedules of all accounts and posts.
 #[derive(Clone, Debug)]
 pub struct Schedules {
-    client: Client,
+    client: Lazily<Client>,
     group: String,
     queue_arn: String,
     post_queue_arn: String,
@@ -55,7 +55,7 @@ impl Kind {
 
 impl Schedules {
     /// Schedules in the group of the configuration; no call is made.
-    pub fn new(client: Client, config: &AwsConfig) -> Self {
+    pub fn new(client: Lazily<Client>, config: &AwsConfig) -> Self {
         Self {
             client,
             group: config.schedule_group.clone(),

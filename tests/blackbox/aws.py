@@ -1,7 +1,7 @@
 """An AWS emulator that this project did not write, with what template.yaml says in it.
 
 `aws.py TEMPLATE`, with the app's secret as JSON in APP_SECRET, starts moto on a free port of this machine, hands table and
-queues of the template to its CloudFormation, and makes what that does not know (secret, schedules) by its API. It prints
+queues of the template to its CloudFormation, and makes by its API what that does not know (secret, bus, schedules). It prints
 one line of JSON that says where everything is and what each function's environment is, and ends with its standard input.
 """
 
@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 REGION = "us-east-1"
 # What moto's CloudFormation makes itself.
 MADE_BY_STACK = ["Table", "AccountQueue", "DeadLetters", "PostQueue", "PostDeadLetters", "EventQueue", "EventDeadLetters",
-                 "EventBus", "ScheduleRole"]
+                 "ScheduleRole"]
 # What must be given, and what makes the most log lines to be searched for secrets.
 PARAMETERS = {"ReturnTo": "https://app.example.com", "Mode": "development", "LogLevel": "debug"}
 
@@ -51,6 +51,8 @@ def deploy(template, url):
 
     group = client("scheduler", url).create_schedule_group(Name="instagram")["ScheduleGroupArn"].split("/")[-1]
     secret = client("secretsmanager", url).create_secret(Name="instagram/app", SecretString=os.environ["APP_SECRET"])["ARN"]
+    # moto's CloudFormation makes a bus, too, but has no name for what refers to it.
+    bus = client("events", url).create_event_bus(Name="instagram")["EventBusArn"].split("/")[-1]
 
     functions = of_type("AWS::Serverless::Function")
     for_all = template["Globals"]["Function"]["Environment"]["Variables"]
@@ -60,10 +62,11 @@ def deploy(template, url):
     made = {name: resources[name] for name in MADE_BY_STACK}
     # Scheduler assumes no role in moto, and what its role may do refers to what is not in this stack.
     made["ScheduleRole"] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    elsewhere = {"AppSecret": secret, "EventBus": bus, "ScheduleGroup": group, "Api": "localapi00"}
     stack = {
         "AWSTemplateFormatVersion": "2010-09-09",
         # What the stack refers to and does not make is given to it.
-        "Parameters": template["Parameters"] | {name: {"Type": "String"} for name in ["AppSecret", "ScheduleGroup", "Api"]},
+        "Parameters": template["Parameters"] | {name: {"Type": "String"} for name in elsewhere},
         "Conditions": template["Conditions"],
         "Resources": made,
         "Outputs": {
@@ -72,7 +75,7 @@ def deploy(template, url):
             for number, name in enumerate(values)
         },
     }
-    given = PARAMETERS | {"AppSecret": secret, "ScheduleGroup": group, "Api": "localapi00"}
+    given = PARAMETERS | elsewhere
     cloudformation = client("cloudformation", url)
     cloudformation.create_stack(
         StackName="instagram",

@@ -190,18 +190,22 @@ async fn connected_again_during_an_erasure(asked_by_person: bool) {
         } else {
             Deletion::of_company(code, &id, now)
         };
-        app.table.add_deletion(&deletion).await.unwrap();
+        app.table
+            .add_deletion(&deletion)
+            .await
+            .expect("the deletion is kept");
         let task = shared::deletion::erase_task(&id, &deletion.code, &[]);
         let event = batch(&[Message::of_schedule(task).to_body()]);
         let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
         let mut context = Context::default();
-        context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
+        context.deadline =
+            u64::try_from(journey.world.clock.milliseconds() + 30_000).expect("after 1970");
         let mut erasure = Box::pin(sandbox.invoke(&event, context));
         let ended = held_after(held, &mut erasure).await.is_some();
         journey.world.clock.advance(SignedDuration::from_secs(2));
         let back = journey.connected(ANN, &username).await;
         if !ended {
-            erasure.await.unwrap();
+            erasure.await.expect("no step fails");
         }
         journey.advance(QUARTER * 2).await;
         // Every token in the vault is a connected account's.
@@ -215,7 +219,11 @@ async fn connected_again_during_an_erasure(asked_by_person: bool) {
         }
         kept += usize::from(back == id);
         let table = &journey.world.cold("test").table;
-        let deletion = table.deletion(&deletion.code).await.unwrap().unwrap();
+        let deletion = table
+            .deletion(&deletion.code)
+            .await
+            .expect("an answer")
+            .expect("it is kept");
         assert_eq!(deletion.state, State::Done);
         let is_left = asked_by_person && back == id;
         assert_eq!(

@@ -677,5 +677,14 @@ async fn d_a_post_on_an_account_whose_token_has_run_out_is_refused_with_a_senten
     let body = body(&journey, "image", "Bread");
     let target = format!("/instagram/accounts/{account}/posts");
     let reply = ask(&journey, HttpCall::post(&target).json(&body)).await;
-    assert_eq!(reply.json()["code"], "post_refused", "{}", reply.text());
+    let problem = reply.json();
+    let finding = &problem["findings"][0];
+    assert_eq!(
+        (reply.status, &problem["code"], &finding["code"]),
+        (422, &json!("post_refused"), &json!("account_not_connected")),
+        "{problem}"
+    );
+    let sentence = "The account is not connected to Instagram: connect it again.";
+    assert_eq!(finding["sentence"], sentence, "{problem}");
+    journey.finish().await;
 }

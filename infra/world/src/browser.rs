@@ -34,7 +34,8 @@ impl Browser {
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .no_proxy()
-            .timeout(Duration::from_secs(120))
+            // A turn of the clock by a month is a month of work: minutes, unoptimized and on a busy machine.
+            .timeout(Duration::from_secs(900))
             .build()
             .expect("an HTTP client");
         Self {

@@ -62,7 +62,7 @@ pub struct Image {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Carousel {
-    /// In the order in which they are shown. All are cropped to the proportions of the first one.
+    /// Two to ten, in the order in which they are shown. All are cropped to the proportions of the first one.
     pub items: Vec<Item>,
     /// The text below it: 2,200 characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -301,8 +301,9 @@ async fn delete_account_leaves_nothing_of_it() {
     let reply = fixture.send(delete(&account)).await;
     assert_eq!((reply.status, reply.text().as_str()), (204, ""));
     assert_is_gone(&fixture, &account).await;
+    // Those of the neighbor.
     let pieces = fixture.items().await.into_iter();
-    assert_eq!(pieces.filter(|item| item.contains("PIECE#")).count(), 6);
+    assert_eq!(pieces.filter(|item| item.contains("PIECE#")).count(), 3);
     assert!(fixture.world.instagram.subscriptions_of("shop").is_empty());
     assert_problem(
         &fixture.send(delete(&account)).await,

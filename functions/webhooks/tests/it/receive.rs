@@ -1,7 +1,8 @@
 //! What the function's own address takes and refuses.
 
 use aws_sim::{Fault, FaultKind};
-use serde_json::json;
+use serde_json::{Value, json};
+use shared::lambda::Context;
 use world::gateway::HttpCall;
 use world::resources::EVENT_QUEUE;
 use world::{META_APP_SECRET, WEBHOOK_VERIFY_TOKEN, World};
@@ -121,6 +122,35 @@ async fn e12_a_body_that_travels_as_base64_is_hashed_as_it_was_sent() {
     fixture.work().await;
     let item = fixture.get("/events").await["events"][0]["item"].clone();
     assert!(item.as_str().unwrap().contains('\u{1f451}'), "{item}");
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn an_event_that_neither_a_function_url_nor_a_queue_sends_is_refused_without_a_panic() {
+    let fixture = Fixture::start().await;
+    let sample = include_str!("../../../../events/webhooks-receive-delivery.json");
+    let sample: Value = serde_json::from_str(sample).unwrap();
+    let event = |change: fn(&mut Value)| {
+        let mut event = sample.clone();
+        change(&mut event);
+        event.to_string()
+    };
+    for event in [
+        event(|event| event["isBase64Encoded"] = true.into()),
+        event(|event| event["headers"]["host"] = "two words".into()),
+        event(|event| event["headers"]["x-forwarded-proto"] = "1".into()),
+        event(|event| event["rawPath"] = "no path".into()),
+        event(|event| event["rawPath"] = Value::Null),
+        event(|event| event["Records"] = json!([{"messageId": 1}])),
+        event(|event| *event = json!({})),
+        "no JSON".to_owned(),
+    ] {
+        let answer = fixture.function.invoke(&event, Context::default()).await;
+        if let Ok(answer) = answer {
+            let answer: Value = serde_json::from_str(answer.get()).unwrap();
+            assert!(answer["statusCode"].as_u64() < Some(500), "{event}");
+        }
+    }
     fixture.finish().await;
 }
 
