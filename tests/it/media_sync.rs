@@ -379,6 +379,117 @@ async fn a_list_that_breaks_off_marks_nothing_as_gone() {
     journey.finish().await;
 }
 
+/// Instagram answers the list of media with a page without media, after which another begins there.
+fn goes_on_at(place: &str) -> Fault {
+    let page = serde_json::json!({
+        "data": [],
+        "paging": {"cursors": {"after": place}, "next": "https://graph.instagram.com/next"},
+    });
+    Fault::new(FaultKind::Status {
+        status: 200,
+        body: page.to_string(),
+        content_type: "application/json".into(),
+    })
+    .at("GET /{ig_id}/media")
+}
+
+/// How often the list of media was asked for since the calls were cleared.
+fn lists(journey: &Journey) -> usize {
+    let calls = journey.world.instagram.calls().into_iter();
+    calls
+        .filter(|call| call.endpoint == "GET /{ig_id}/media")
+        .count()
+}
+
+#[tokio::test]
+async fn c14_a_list_that_comes_back_to_where_it_was_ends_there_and_marks_nothing_as_gone() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 120, 200);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let before = ids(&stored(&journey, &id).await);
+    let asked = lists(&journey);
+    journey.world.instagram.add_fault(goes_on_at("same"));
+    sync_now(&journey, &id).await;
+    assert_eq!(lists(&journey) - asked, 2);
+    assert_eq!(ids(&stored(&journey, &id).await), before);
+    let log = sync_log(&journey, &id).await;
+    assert_eq!(
+        (&log[0]["status"], &log[0]["errorCode"]),
+        (&"partial".into(), &"media_list_endless".into())
+    );
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn c14_a_list_without_an_end_is_left_after_so_many_pages() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 120, 200);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let before = ids(&stored(&journey, &id).await);
+    let asked = lists(&journey);
+    for place in 0..600 {
+        let page = goes_on_at(&format!("place-{place}"));
+        journey.world.instagram.add_fault(page.times(1));
+    }
+    sync_now(&journey, &id).await;
+    for _ in 0..24 {
+        journey.advance(SignedDuration::from_hours(1)).await;
+    }
+    assert!((400..=510).contains(&(lists(&journey) - asked)));
+    assert_eq!(ids(&stored(&journey, &id).await), before);
+    let log = sync_log(&journey, &id).await;
+    let codes: Vec<_> = log.iter().map(|entry| &entry["errorCode"]).collect();
+    assert!(codes.contains(&&"media_list_endless".into()), "{log:?}");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn c17_a_day_that_has_not_ended_is_not_written() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 20, 60);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let today = day_of(journey.world.now());
+    let ends =
+        |day| serde_json::json!({"value": 7_777, "end_time": format!("{day}T08:00:00+0000")});
+    let values = [
+        ends(plus(today, 1)),
+        ends(plus(today, 2)),
+        ends(plus(today, 30)),
+        ends(today),
+    ];
+    let body = serde_json::json!({"data": [
+        {"name": "follower_count", "period": "day", "values": values},
+    ]});
+    let told = Fault::new(FaultKind::Status {
+        status: 200,
+        body: body.to_string(),
+        content_type: "application/json".into(),
+    });
+    let first = told.at("GET /{ig_id}/insights").times(1);
+    journey.world.instagram.add_fault(first);
+    sync_now(&journey, &id).await;
+    let table = &journey.world.app("test").table;
+    let days = table
+        .days(&id, plus(today, -2), plus(today, 40))
+        .await
+        .unwrap();
+    let told: Vec<_> = days
+        .iter()
+        .filter(|day| day.figures.get("follows") == Some(&7_777))
+        .map(|day| day.day)
+        .collect();
+    assert_eq!(
+        told,
+        [plus(today, -1)],
+        "the day that ended today, and no other"
+    );
+    assert_eq!(days.last().unwrap().day, today);
+    journey.finish().await;
+}
+
 #[tokio::test]
 async fn c13_a_page_that_instagram_cannot_gather_is_asked_for_in_halves() {
     let journey = Journey::start().await;

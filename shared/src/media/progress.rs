@@ -56,6 +56,9 @@ pub struct Run {
     /// Media that came before younger ones, as pinned ones may: they are missing where they would stand by their time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub early: Vec<String>,
+    /// How many pages it read.
+    #[serde(default)]
+    pub pages: u64,
     /// How many media came along.
     pub seen: u64,
     /// How many records were written because something had changed.

@@ -172,6 +172,7 @@ fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
         with_figures: account.scopes.iter().any(|scope| scope == INSIGHTS_SCOPE),
         next_day: None,
         setbacks: 0,
+        pages: 0,
         partial: None,
         waiting_told: false,
     }

@@ -22,6 +22,8 @@ use super::{Done, Step, StepError};
 const PAGES: usize = 5;
 /// Instagram lists so many media at most: what is older stays as it is.
 const MOST_LISTED: u64 = 10_000;
+/// Pages beyond what a list and a second walk over it have: after those it has no end.
+const SPARE_PAGES: u64 = 100;
 /// So many records are written at once.
 const WRITES_AT_ONCE: usize = 8;
 /// How often a record is read again that somebody else wrote meanwhile.
@@ -31,8 +33,14 @@ impl Step<'_> {
     pub(super) async fn read_pages(&mut self) -> Result<Done, StepError> {
         for _ in 0..PAGES {
             let page = self.fetch().await?;
-            let is_last = page.after.is_none() || page.after == self.run.after;
-            let (is_known, changed) = self.take_over(&page, is_last).await?;
+            self.run.pages += 1;
+            let is_endless =
+                page.after.is_some() && (page.after == self.run.after || self.is_too_long());
+            if is_endless {
+                self.run.partial = Some("media_list_endless".into());
+            }
+            let is_last = page.after.is_none() || is_endless;
+            let (is_known, changed) = self.take_over(&page, page.after.is_none()).await?;
             self.run.changed += changed;
             self.run.seen += page.media.len() as u64;
             if is_last || (is_known && !self.run.is_whole) {
@@ -44,6 +52,12 @@ impl Step<'_> {
             }
         }
         Ok(Done::More)
+    }
+
+    /// C14: a list whose places come again, or run out again and again.
+    fn is_too_long(&self) -> bool {
+        let page_size = u64::try_from(self.run.page_size).unwrap_or(u64::MAX);
+        self.run.pages > 2 * MOST_LISTED / page_size.max(1) + SPARE_PAGES
     }
 
     /// The walk is over. What the profile counts and what is stored differ by always the same, unless something old is gone:
