@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shared::account::{Account, Status};
 use shared::lambda::{Context, Function};
 use shared::secret::Secret;
+use shared::table::Transaction;
 use shared::table::claims::instagram_ids;
 use shared::table::deletions::{Deletion, State, key_hash};
 use shared::table::event_pieces::LARGEST_WHOLE;
@@ -339,7 +340,7 @@ async fn noted_as_a_former_holder(is_purge: bool) {
     let journey = Journey::start().await;
     let id = journey.connected(ANN, "corner.bakery").await;
     journey.settle().await;
-    let account = record(&journey, &id).await.unwrap();
+    let account = record(&journey, &id).await.expect("an account");
     let call = HttpCall::delete(&format!("/instagram/accounts/{id}?purge={is_purge}"));
     let call = call.as_user(ANN.user, ANN.company, "editor");
     assert!(journey.call(&journey.accounts, call).await.status < 300);
@@ -347,7 +348,8 @@ async fn noted_as_a_former_holder(is_purge: bool) {
     assert_eq!(record(&journey, &id).await, None);
     let table = &journey.world.app("callback").table;
     let note = table.former_holder_write(&account.platform_account_id, &id);
-    table.transact(vec![note.unwrap()]).await.unwrap();
+    let noted = table.transact(vec![note.expect("a write")]).await;
+    assert_eq!(noted.ok(), Some(Transaction::Written));
     journey.advance(QUARTER).await;
     let everything = journey.world.aws.everything_but_secrets().await;
     let left = everything.lines().find(|line| line.contains(&id));
@@ -384,7 +386,10 @@ async fn deletion_whose_task_is_lost(is_bus_down: bool) {
     }
     let id = journey.connected(ANN, "corner.bakery").await;
     journey.settle().await;
-    let user_id = record(&journey, &id).await.unwrap().platform_account_id;
+    let user_id = record(&journey, &id)
+        .await
+        .expect("an account")
+        .platform_account_id;
     let seconds = journey.world.now().as_second();
     let signed = signed_request(META_APP_SECRET, &user_id, seconds);
     let down = AwsFault::on("sqs", "SendMessage", AwsFaultKind::ServerError);
@@ -402,7 +407,7 @@ async fn deletion_whose_task_is_lost(is_bus_down: bool) {
     journey.advance(SignedDuration::from_hours(1)).await;
     let app = journey.world.app("test");
     let unfinished = app.table.unfinished_deletions(journey.world.now()).await;
-    assert_eq!(unfinished.unwrap(), Vec::<String>::new());
+    assert_eq!(unfinished.expect("an answer"), Vec::<String>::new());
     let everything = journey.world.aws.everything_but_secrets().await;
     assert!(!everything.contains(&user_id));
     journey.finish().await;
