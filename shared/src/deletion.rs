@@ -88,6 +88,12 @@ pub async fn erase_history(app: &App, account: &Account) -> Result<bool, AwsErro
         if app.clock.now().duration_since(begun) > MOST_TIME {
             return Ok(false);
         }
+        for id in keys.iter().filter_map(keys::post_of_key) {
+            let post = app.table.post(&account.id, id).await?;
+            if let Some((post, at)) = post.as_ref().and_then(|post| Some((post, post.wake_at?))) {
+                app.schedules.remove_post(post, at).await?;
+            }
+        }
         app.table.remove_all(keys).await?;
     }
     Ok(true)
