@@ -14,6 +14,7 @@ use aws_smithy_types::DateTime;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::error::Elapsed;
 
 use crate::account::Account;
 use crate::app::App;
@@ -34,6 +35,8 @@ const VERSION: u32 = 1;
 const BATCH: usize = 10;
 /// How long a request or batch may be held up by it.
 pub const WITHIN: Duration = Duration::from_secs(4);
+/// How long an audit sends what waits. The next one goes on.
+const AUDITS_WITHIN: Duration = Duration::from_secs(12);
 
 /// Which entries of an account's timeline are announced, and under which name.
 pub const OF_ACCOUNTS: &[(&str, &str)] = &[
@@ -292,7 +295,18 @@ pub async fn send_noted(app: &App, within: Duration) {
         send_page(app, &noted.written).await?;
         send(app, noted.partitions).await
     }));
-    let cause = match sent.await {
+    warn_unless_sent(sent.await);
+}
+
+/// Sends what waits, of all accounts, for [`AUDITS_WITHIN`] at most. Never fails: what cannot be sent now waits for the next
+/// audit.
+pub async fn send_what_waits(app: &App) {
+    let sent = Box::pin(tokio::time::timeout(AUDITS_WITHIN, send_waiting(app)));
+    warn_unless_sent(sent.await);
+}
+
+fn warn_unless_sent(sent: Result<Result<(), AwsError>, Elapsed>) {
+    let cause = match sent {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer in time".to_owned(),

@@ -75,13 +75,28 @@ pub async fn plan_sweep(app: &App, account: &Account) -> Result<(), AwsError> {
     app.queue.send_later(sweep, seconds).await
 }
 
-/// Erases what was stored about an account but its record, which is there to be deleted again.
+/// Erases what was stored about an account but its record, which is there to be deleted again. `false`: there is more than
+/// one request can erase.
 ///
 /// # Errors
 /// When DynamoDB refuses: ask again.
-pub async fn erase_history(app: &App, account: &Account) -> Result<(), AwsError> {
+pub async fn erase_history(app: &App, account: &Account) -> Result<bool, AwsError> {
+    let begun = app.clock.now();
     let ids = instagram_ids(account);
-    app.table.erase_history(&account.id, &ids).await
+    let mut walk = app.table.walk_over(&account.id, &ids).await?;
+    while let Some(keys) = app.table.next_belongings(&mut walk).await? {
+        if app.clock.now().duration_since(begun) > MOST_TIME {
+            return Ok(false);
+        }
+        for id in keys.iter().filter_map(keys::post_of_key) {
+            let post = app.table.post(&account.id, id).await?;
+            if let Some((post, at)) = post.as_ref().and_then(|post| Some((post, post.wake_at?))) {
+                app.schedules.remove_post(post, at).await?;
+            }
+        }
+        app.table.remove_all(keys).await?;
+    }
+    Ok(true)
 }
 
 /// Erases what was written about an account while it was deleted. Where its record is still there, whoever wanted it deleted
@@ -98,6 +113,9 @@ pub async fn sweep_account(app: &App, id: &str, instagram_ids: &[String]) -> Res
         for key in keys {
             app.table.remove(key).await?;
         }
+    }
+    for key in app.table.former_holdings(id, instagram_ids).await? {
+        app.table.remove(key).await?;
     }
     Ok(())
 }
@@ -142,9 +160,15 @@ pub async fn erase_account(
     }
     let again = erase_task(id, code, &instagram_ids);
     let walk = app.table.walk_over(id, &instagram_ids).await?;
-    let Progress::Complete { erased } = erase_belongings(app, id, walk, code, secret).await? else {
+    let progress = erase_belongings(app, id, walk, code, secret).await?;
+    let Progress::Complete { mut erased } = progress else {
         return Ok(app.queue.send(again).await?);
     };
+    if !is_there {
+        // Who took an Instagram id while the record went may have noted that this account once held it.
+        let noted = app.table.former_holdings(id, &instagram_ids).await?;
+        erased += app.table.erase_counted(code, secret, noted).await?;
+    }
     if is_there && !remove_record(app, id, code, secret).await? {
         return Ok(app.queue.send(again).await?);
     }

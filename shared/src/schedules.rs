@@ -11,15 +11,19 @@ use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{AwsError, Lazily, is_code};
 use crate::config::AwsConfig;
 use crate::policy;
+use crate::post::Post;
 use crate::tasks::{Message, Task};
 
 /// How often a schedule is made or moved again that others change meanwhile.
 const TRIES: u32 = 4;
+/// EventBridge Scheduler fires within the minute of its moment. So a post's schedule aims so much earlier, and the queue's
+/// delay, which is exact, does the rest.
+const AIMED_EARLY: SignedDuration = SignedDuration::from_secs(75);
 
 /// The schedules of all accounts and posts.
 #[derive(Clone, Debug)]
@@ -155,26 +159,27 @@ impl Schedules {
         Ok(())
     }
 
-    /// Makes the schedule that wakes a post.
-    pub async fn put_post(&self, task: PostTask<'_>, at: Timestamp) -> Result<(), AwsError> {
+    /// Makes the schedule that has a post awake at this moment.
+    pub async fn put_post(&self, post: &Post, at: Timestamp) -> Result<(), AwsError> {
+        let at = at - AIMED_EARLY;
         self.put(Plan {
-            name: post_schedule(task, at),
+            name: post_schedule(post, at),
             expression: once(at),
             is_once: true,
             is_moved: false,
             queue_arn: &self.post_queue_arn,
             task: Task::AdvancePost {
-                account: task.account.to_owned(),
-                post: task.post.to_owned(),
-                post_version: task.version,
+                account: post.account.clone(),
+                post: post.id.clone(),
+                post_version: post.version,
             },
         })
         .await
     }
 
-    /// Removes a post's schedule; one that does not exist is no error.
-    pub async fn remove_post(&self, task: PostTask<'_>, at: Timestamp) -> Result<(), AwsError> {
-        self.delete(post_schedule(task, at)).await
+    /// Removes the schedule that was to have a post awake at this moment; one that does not exist is no error.
+    pub async fn remove_post(&self, post: &Post, at: Timestamp) -> Result<(), AwsError> {
+        self.delete(post_schedule(post, at - AIMED_EARLY)).await
     }
 
     /// The names of the schedules that will wake a post, one for each of its versions that planned one.
@@ -305,26 +310,15 @@ struct Plan<'a> {
     task: Task,
 }
 
-/// What wakes a post.
-#[derive(Clone, Copy, Debug)]
-pub struct PostTask<'a> {
-    /// The account's id.
-    pub account: &'a str,
-    /// The post's id.
-    pub post: &'a str,
-    /// The post's version once it is awake.
-    pub version: u64,
-}
-
 /// How the names of a post's schedules begin.
 pub fn post_schedules(post: &str) -> String {
     format!("post-{post}-")
 }
 
 /// The name of the schedule that wakes a post at this version, at this second: at most 64 characters.
-fn post_schedule(task: PostTask<'_>, at: Timestamp) -> String {
-    let (prefix, second) = (post_schedules(task.post), at.as_second());
-    format!("{prefix}{}-{second}", task.version)
+fn post_schedule(post: &Post, at: Timestamp) -> String {
+    let (prefix, second) = (post_schedules(&post.id), at.as_second());
+    format!("{prefix}{}-{second}", post.version)
 }
 
 /// A moment in Scheduler's words: it takes full seconds without a zone, and UTC is its default zone.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shared::account::{Account, Status};
 use shared::lambda::{Context, Function};
 use shared::secret::Secret;
+use shared::table::Transaction;
 use shared::table::claims::instagram_ids;
 use shared::table::deletions::{Deletion, State, key_hash};
 use shared::table::event_pieces::LARGEST_WHOLE;
@@ -310,12 +311,85 @@ async fn j08_delete_leaves_nothing_of_an_event_that_is_handled_meanwhile() {
 }
 
 #[tokio::test]
-async fn f09_a_deletion_whose_task_is_lost_is_done_all_the_same() {
+async fn a_delete_that_a_request_cannot_end_goes_on_as_a_task() {
+    let (journey, account) = with_marker().await;
+    journey.world.aws.clear_calls();
+    let call = HttpCall::delete(&format!("/instagram/accounts/{}", account.id));
+    let call = call.as_user(ANN.user, ANN.company, "editor");
+    let turns = async {
+        let calls = || journey.world.aws.calls().into_iter();
+        while !calls().any(|call| call.operation == "BatchWriteItem") {
+            tokio::task::yield_now().await;
+        }
+        journey.world.clock.advance(SignedDuration::from_secs(13));
+    };
+    let (reply, ()) = tokio::join!(journey.call(&journey.accounts, call), turns);
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    let answer = reply.json();
+    let code = answer["confirmationCode"].as_str().unwrap();
+    journey.advance(QUARTER).await;
+    let shown = page(&journey, code).await.text();
+    assert!(shown.contains("Your data was deleted"), "{shown}");
+    let everything = journey.world.aws.everything_but_secrets().await;
+    assert!(!everything.contains(&account.id) && !everything.contains(MARKER));
+    journey.finish().await;
+}
+
+/// Another company's login that was under way notes that an account once held the Instagram id, after that account went.
+async fn noted_as_a_former_holder(is_purge: bool) {
     let journey = Journey::start().await;
-    journey.world.schedule_audits().await;
     let id = journey.connected(ANN, "corner.bakery").await;
     journey.settle().await;
-    let user_id = record(&journey, &id).await.unwrap().platform_account_id;
+    let account = record(&journey, &id).await.expect("an account");
+    let call = HttpCall::delete(&format!("/instagram/accounts/{id}?purge={is_purge}"));
+    let call = call.as_user(ANN.user, ANN.company, "editor");
+    assert!(journey.call(&journey.accounts, call).await.status < 300);
+    journey.settle().await;
+    assert_eq!(record(&journey, &id).await, None);
+    let table = &journey.world.app("callback").table;
+    let note = table.former_holder_write(&account.platform_account_id, &id);
+    let noted = table.transact(vec![note.expect("a write")]).await;
+    assert_eq!(noted.ok(), Some(Transaction::Written));
+    journey.advance(QUARTER).await;
+    let everything = journey.world.aws.everything_but_secrets().await;
+    let left = everything.lines().find(|line| line.contains(&id));
+    assert_eq!(left, None);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn who_takes_an_instagram_id_meanwhile_leaves_no_trace_of_a_deleted_account() {
+    noted_as_a_former_holder(false).await;
+}
+
+#[tokio::test]
+async fn who_takes_an_instagram_id_meanwhile_leaves_no_trace_of_a_purged_account() {
+    noted_as_a_former_holder(true).await;
+}
+
+#[tokio::test]
+async fn f09_a_deletion_whose_task_is_lost_is_done_all_the_same() {
+    deletion_whose_task_is_lost(false).await;
+}
+
+#[tokio::test]
+async fn f09_a_bus_that_takes_nothing_keeps_no_deletion_from_going_on() {
+    deletion_whose_task_is_lost(true).await;
+}
+
+async fn deletion_whose_task_is_lost(is_bus_down: bool) {
+    let journey = Journey::start().await;
+    journey.world.schedule_audits().await;
+    let no_bus = AwsFault::on("eventbridge", "PutEvents", AwsFaultKind::ServerError);
+    if is_bus_down {
+        journey.world.aws.add_fault(no_bus.clone());
+    }
+    let id = journey.connected(ANN, "corner.bakery").await;
+    journey.settle().await;
+    let user_id = record(&journey, &id)
+        .await
+        .expect("an account")
+        .platform_account_id;
     let seconds = journey.world.now().as_second();
     let signed = signed_request(META_APP_SECRET, &user_id, seconds);
     let down = AwsFault::on("sqs", "SendMessage", AwsFaultKind::ServerError);
@@ -323,12 +397,17 @@ async fn f09_a_deletion_whose_task_is_lost_is_done_all_the_same() {
     let reply = journey.call_url(form("/data-deletion", &signed)).await;
     assert_eq!(reply.status, 503);
     journey.world.aws.clear_faults();
+    if is_bus_down {
+        journey.world.aws.add_fault(no_bus);
+    }
     // Meta does not come again.
     journey.advance(SignedDuration::from_hours(3)).await;
     assert_eq!(record(&journey, &id).await, None);
+    journey.world.aws.clear_faults();
+    journey.advance(SignedDuration::from_hours(1)).await;
     let app = journey.world.app("test");
     let unfinished = app.table.unfinished_deletions(journey.world.now()).await;
-    assert_eq!(unfinished.unwrap(), Vec::<String>::new());
+    assert_eq!(unfinished.expect("an answer"), Vec::<String>::new());
     let everything = journey.world.aws.everything_but_secrets().await;
     assert!(!everything.contains(&user_id));
     journey.finish().await;

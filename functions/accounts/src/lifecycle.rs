@@ -16,6 +16,7 @@ use shared::deletion;
 use shared::ending::{self, End};
 use shared::http::{EditableAccount, Problem, QueryString};
 use shared::table::Transaction;
+use shared::table::deletions::Deletion;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::account::{TRIES, read_again};
@@ -59,22 +60,25 @@ pub(crate) struct DeletionBegun {
 /// manifest without personal data for a year.
 #[utoipa::path(delete, path = "/instagram/accounts/{id}", responses(
     (status = 204, description = "It is gone. From now on it answers 404."),
-    (status = 202, description = "With `purge=true`: it is being erased.", body = DeletionBegun),
+    (status = 202, description = "It is being erased: with `purge=true`, or since it has more than a request can erase.",
+        body = DeletionBegun),
 ))]
 pub(crate) async fn delete_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
     QueryString(query): QueryString<DeletionQuery>,
 ) -> Result<Response, Problem> {
-    if query.purge {
-        let deletion = deletion::begin_purge(&app, &account).await?;
-        let begun = DeletionBegun {
-            confirmation_code: deletion.code,
-        };
-        return Ok((StatusCode::ACCEPTED, Json(begun)).into_response());
-    }
-    delete(&app, account, &caller.user).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let begun = match query.purge {
+        true => Some(deletion::begin_purge(&app, &account).await?),
+        false => delete(&app, account, &caller.user).await?,
+    };
+    let Some(deletion) = begun else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let begun = DeletionBegun {
+        confirmation_code: deletion.code,
+    };
+    Ok((StatusCode::ACCEPTED, Json(begun)).into_response())
 }
 
 async fn disconnect(app: &Arc<App>, account: Account, by: &str) -> Result<Account, Problem> {
@@ -84,12 +88,19 @@ async fn disconnect(app: &Arc<App>, account: Account, by: &str) -> Result<Accoun
 }
 
 /// The record goes last, after history and schedules: as long as anything is left, the account is there to be deleted
-/// again. What a task that was under way writes meanwhile goes with the sweep.
-async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Problem> {
+/// again. What a task that was under way writes meanwhile goes with the sweep. Where there is more than a request can erase, a
+/// deletion is begun that goes on.
+async fn delete(
+    app: &Arc<App>,
+    mut account: Account,
+    by: &str,
+) -> Result<Option<Deletion>, Problem> {
     deletion::plan_sweep(app, &account).await?;
     for _ in 0..TRIES {
         account = disconnect(app, account, by).await?;
-        deletion::erase_history(app, &account).await?;
+        if !deletion::erase_history(app, &account).await? {
+            return Ok(Some(deletion::begin_purge(app, &account).await?));
+        }
         let mut records = vec![app.table.account_removal(&account)?];
         let deleted = Announcement::of_deleted(&account, app.clock.now());
         records.push(app.table.announcement_write(&deleted)?);
@@ -97,7 +108,7 @@ async fn delete(app: &Arc<App>, mut account: Account, by: &str) -> Result<(), Pr
             records.push(app.table.holding_removal(key, &account.id)?);
         }
         match app.table.transact(records).await? {
-            Transaction::Written => return Ok(()),
+            Transaction::Written => return Ok(None),
             Transaction::Refused(_) => account = read_again(app, &account.id).await?,
         }
     }

@@ -6,15 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use shared::app::App;
 use shared::aws::AwsError;
 use shared::post::Post;
-use shared::schedules::PostTask;
 use shared::tasks::Task;
 
 /// The longest that SQS delays a message.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(900);
-
-/// EventBridge Scheduler fires within the minute of its moment. So a schedule aims so much earlier, and the queue's delay,
-/// which is exact, does the rest.
-const AIMED_EARLY: SignedDuration = SignedDuration::from_secs(75);
 
 /// The shortest delay: whoever sends writes the post right after. Where that takes longer, the message is sent again.
 const SHORTEST_DELAY: SignedDuration = SignedDuration::from_secs(1);
@@ -29,7 +24,7 @@ pub(crate) async fn wake(app: &App, post: &Post, now: Timestamp) -> Result<(), A
     };
     let left = at.duration_since(now).max(SHORTEST_DELAY);
     if left > LONGEST_DELAY {
-        return app.schedules.put_post(task(post), at - AIMED_EARLY).await;
+        return app.schedules.put_post(post, at).await;
     }
     let task = Task::AdvancePost {
         account: post.account.clone(),
@@ -69,17 +64,9 @@ pub(crate) async fn stay_asleep(app: &App, read: &Post, now: Timestamp) {
     let Some(at) = read.wake_at.filter(|at| *at > now) else {
         return;
     };
-    let removed = app.schedules.remove_post(task(read), at - AIMED_EARLY);
+    let removed = app.schedules.remove_post(read, at);
     if let Err(error) = removed.await {
         tracing::warn!(event = "schedule_left", post = read.id, %error, "a schedule that nobody needs is left");
-    }
-}
-
-fn task(post: &Post) -> PostTask<'_> {
-    PostTask {
-        account: &post.account,
-        post: &post.id,
-        version: post.version,
     }
 }
 

@@ -107,9 +107,9 @@ pub(crate) async fn audit(app: &Arc<App>, prefix: &str, after: &str) -> Result<(
 /// What is not compared by account, once for each audit.
 async fn audit_the_rest(app: &Arc<App>, prefix: &str) -> Result<(), TaskError> {
     if prefix.is_empty() {
-        pages::audit(app).await?;
-        announce::send_waiting(app).await?;
         delete_data::resume(app).await?;
+        pages::audit(app).await?;
+        announce::send_what_waits(app).await;
     }
     Ok(())
 }

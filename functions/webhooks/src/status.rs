@@ -90,9 +90,13 @@ fn content(deletion: &Deletion) -> String {
             "An account that was connected again after this was asked stays, and everything else is deleted. To have the \
              rest deleted, remove the app on Instagram and ask once more.",
         ),
+        (deletions::State::Done, ..) if deletion.issued_at.is_none() => (
+            "Your data was deleted",
+            "What one company had stored here about the Instagram account was deleted at its request.",
+        ),
         (deletions::State::Done, ..) => (
             "Your data was deleted",
-            "Nothing is stored here any more about the Instagram account for which this was asked.",
+            "What was stored here about the Instagram account for which this was asked was deleted.",
         ),
     };
     let mut html = format!("<h1>{title}</h1><p>{sentence}</p><p class=\"quiet\">");

@@ -136,6 +136,22 @@ impl Table {
         Ok(held)
     }
 
+    /// The keys which say that an account once held these Instagram ids.
+    pub async fn former_holdings(
+        &self,
+        account: &str,
+        instagram_ids: &[String],
+    ) -> Result<Vec<Key>, AwsError> {
+        let mut held = Vec::new();
+        for id in instagram_ids {
+            let key = keys::former_holder(id, account);
+            if self.get(key.clone()).await?.is_some() {
+                held.push(key);
+            }
+        }
+        Ok(held)
+    }
+
     /// The Instagram ids that the account itself holds now.
     pub async fn held_claims(&self, account: &Account) -> Result<Vec<String>, AwsError> {
         let mut held = Vec::new();

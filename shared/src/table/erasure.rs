@@ -51,21 +51,6 @@ impl Walk {
 }
 
 impl Table {
-    /// Removes everything that belongs to an account beside its record: timeline, sync log, posts and what comes later.
-    /// The record itself stays, so that whoever is interrupted can be asked again.
-    pub async fn erase_history(
-        &self,
-        account: &str,
-        instagram_ids: &[String],
-    ) -> Result<(), AwsError> {
-        let mut walk = self.walk_over(account, instagram_ids).await?;
-        while let Some(keys) = self.next_belongings(&mut walk).await? {
-            self.delete_batch(keys.into_iter().map(Key::into_item))
-                .await?;
-        }
-        Ok(())
-    }
-
     /// A walk over what belongs to an account, with what was received for its Instagram ids where no other account has them
     /// meanwhile.
     pub async fn walk_over(
@@ -116,7 +101,9 @@ impl Table {
         Ok(Some(found.filter(|key| *key != walk.record).collect()))
     }
 
-    async fn delete_batch(&self, keys: impl Iterator<Item = Item>) -> Result<(), AwsError> {
+    /// Removes what stands under these keys, 25 at most.
+    pub async fn remove_all(&self, keys: Vec<Key>) -> Result<(), AwsError> {
+        let keys = keys.into_iter().map(Key::into_item);
         let mut wanted: Vec<WriteRequest> = keys.map(delete_request).collect::<Result<_, _>>()?;
         for attempt in 0..TRIES {
             if wanted.is_empty() {

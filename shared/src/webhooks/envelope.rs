@@ -4,6 +4,9 @@
 //! directly in it; also a list around the whole, as Meta's own samples print it. What is not understood is reported, and
 //! costs nothing of what stands beside it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -115,19 +118,16 @@ impl<'a> Parts<'a> {
         let Ok(entry) = serde_json::from_str::<Entry<'a>>(text) else {
             return self.reject("entry_unreadable", text.as_bytes());
         };
-        let Some(head) = entry.head() else {
+        let Some(head) = Head::of(&entry) else {
             return self.reject("entry_without_id", text.as_bytes());
         };
-        let before = self.items.len();
-        let mut is_whole = entry.field.is_some();
-        for (list, envelope) in [
-            (entry.changes, Envelope::Changes),
-            (entry.messaging, Envelope::Messaging),
-            (entry.standby, Envelope::Standby),
-        ] {
-            let Some(list) = list.map(RawValue::get).filter(|list| *list != "null") else {
+        let mut is_whole = member(&entry, "field").is_some() || has_unknown_list(&entry);
+        let mut is_known = false;
+        for (name, envelope) in LISTS {
+            let Some(list) = member(&entry, name) else {
                 continue;
             };
+            is_known = true;
             match serde_json::from_str::<Vec<&'a RawValue>>(list) {
                 Ok(items) => self.items.extend(
                     items
@@ -138,26 +138,35 @@ impl<'a> Parts<'a> {
             }
         }
         // An entry in a form that nobody knows is kept as it is: a later version may understand it.
-        if is_whole || self.items.len() == before {
+        if is_whole || !is_known {
             self.items.push(head.part(Envelope::Flat, text));
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Entry<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    time: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    changes: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    messaging: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    standby: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    field: Option<&'a RawValue>,
+/// The members of an entry.
+type Entry<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+/// The lists of items that are known.
+const LISTS: [(&str, Envelope); 3] = [
+    ("changes", Envelope::Changes),
+    ("messaging", Envelope::Messaging),
+    ("standby", Envelope::Standby),
+];
+/// A list that Messenger adds, of the apps that a message went through. It tells of nothing else.
+const APPS_ON_THE_WAY: &str = "hop_context";
+
+/// A member that is not `null`.
+fn member<'a>(entry: &Entry<'a>, name: &str) -> Option<&'a str> {
+    let value = entry.get(name)?.get();
+    (value != "null").then_some(value)
+}
+
+fn has_unknown_list(entry: &Entry<'_>) -> bool {
+    let is_known =
+        |name: &str| name == APPS_ON_THE_WAY || LISTS.iter().any(|(known, _)| *known == name);
+    let mut unknown = entry.iter().filter(|(name, _)| !is_known(name));
+    unknown.any(|(_, value)| value.get().starts_with('['))
 }
 
 /// What all items of an entry share.
@@ -166,20 +175,18 @@ struct Head {
     sent_at: Option<Timestamp>,
 }
 
-impl Entry<'_> {
-    fn head(&self) -> Option<Head> {
-        let object: Object = [("id", self.id), ("time", self.time)]
+impl Head {
+    fn of(entry: &Entry<'_>) -> Option<Self> {
+        let object: Object = ["id", "time"]
             .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .filter_map(|name| Some((name.to_owned(), (*entry.get(name)?).to_owned())))
             .collect();
-        Some(Head {
+        Some(Self {
             instagram_id: object.id("id")?,
             sent_at: moment::read(&object, "time"),
         })
     }
-}
 
-impl Head {
     fn part<'a>(&self, envelope: Envelope, text: &'a str) -> Part<'a> {
         Part {
             instagram_id: self.instagram_id.clone(),

@@ -1,5 +1,7 @@
 //! What the function's own address takes and refuses.
 
+use std::collections::BTreeSet;
+
 use aws_sim::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::lambda::Context;
@@ -320,6 +322,26 @@ async fn e29_an_envelope_that_nobody_knows_yet_is_kept_with_its_account() {
     let event = &fixture.get("/events").await["events"][0];
     assert_eq!(event["state"], "unreadable");
     assert_eq!(event["item"], invented.to_string());
+
+    // Beside a list that is known; with one that tells of nothing; and a list in which nothing is.
+    let message = |mid: &str| item(false, 1, "message", json!({"mid": mid, "text": "Hi"}));
+    let beside =
+        json!({"id": IG, "messaging": [message("m-2")], "message_edits": [{"mid": "m-2"}]});
+    let known = json!({"id": IG, "messaging": [message("m-3")], "hop_context": [{"app_id": 1}]});
+    let empty = json!({"id": IG, "messaging": [], "changes": null});
+    fixture
+        .deliver(&json!({"object": "instagram", "entry": [beside, known, empty]}))
+        .await;
+    fixture.work().await;
+    let events = fixture.get("/events").await["events"].clone();
+    let events = events.as_array().unwrap().iter();
+    let of = |state| events.clone().filter(move |event| event["state"] == state);
+    assert_eq!(of("handled").count(), 2);
+    let kept: BTreeSet<String> = of("unreadable")
+        .map(|event| event["item"].to_string())
+        .collect();
+    let expected = [&invented, &beside].map(|item| json!(item.to_string()).to_string());
+    assert_eq!(kept, expected.into());
     fixture.finish().await;
 }
 
