@@ -158,6 +158,12 @@ pub fn full_second(moment: Timestamp) -> Timestamp {
         .unwrap_or(moment)
 }
 
+/// A time of an account's own within this one, so that accounts do not all come at the same moment.
+pub fn spread(account_id: &str, within: SignedDuration) -> SignedDuration {
+    let seconds = u64::try_from(within.as_secs()).unwrap_or_default().max(1);
+    SignedDuration::from_secs((stable_hash(account_id) % seconds) as i64)
+}
+
 /// The minute of the day (UTC) at which an account is synced: spread over the day, the same every day.
 pub fn daily_sync_minute(account_id: &str) -> (u64, u64) {
     let minute = stable_hash(account_id) % (24 * 60);

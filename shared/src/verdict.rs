@@ -346,7 +346,8 @@ fn status_changed(account: &Account, by: &str, now: Timestamp) -> TimelineEntry 
 
 /// Takes over how much of the limits is used, where an answer says it.
 pub fn note_usage(account: &mut Account, usage: &Usage, now: Timestamp) {
-    if let Some(percent) = usage.max_percent() {
+    // The app's own limit is everybody's, and says nothing of this account.
+    if let Some(percent) = usage.business.max_percent() {
         account.rate.usage_percent = Some(percent.into());
         account.rate.usage_at = Some(now);
     }

@@ -33,17 +33,17 @@ pub(crate) async fn sync(
         return Ok(connection::remove_schedules(app, id).await?);
     }
     if status == Status::RateLimited {
-        // A call would lengthen the block.
-        return Ok(());
+        // A call would lengthen the block. Media and figures wait for its end by themselves.
+        return begin_media_sync(app, id, connection_generation).await;
     }
-    // The daily schedule is the next try. What a connection still lacks is worth the calls.
+    // The profile is read on the next day. What a connection still lacks is worth the calls.
     if policy::sync_gives_way(&account, now) && !account.webhook_fields.is_empty() {
         tracing::info!(
             event = "sync_gave_way",
             account = account.id,
             "few of the account's calls are left, and publishing goes first"
         );
-        return Ok(());
+        return begin_media_sync(app, id, connection_generation).await;
     }
     let asked = match sync::sync_profile(app, &account, BY_SCHEDULE).await {
         Ok(asked) => asked,
@@ -60,14 +60,9 @@ pub(crate) async fn sync(
     if asked.refusal.is_none() && asked.account.webhook_fields.is_empty() {
         connection::subscribe(app, &asked.account).await?;
     }
+    // What keeps Instagram from telling the profile keeps media and figures waiting, and they try again.
+    begin_media_sync(app, id, connection_generation).await?;
     if asked.refusal.is_none() {
-        let task = Task::SyncMedia {
-            account: id.to_owned(),
-            connection_generation,
-            run: None,
-            step: 0,
-        };
-        app.queue.send(task).await?;
         unheard::find_comments(app, &asked.account).await?;
     }
     let next = asked.account.next_refresh_at;
@@ -78,4 +73,18 @@ pub(crate) async fn sync(
         current::planned(app, &asked.account).await?;
     }
     Ok(())
+}
+
+async fn begin_media_sync(
+    app: &Arc<App>,
+    id: &str,
+    connection_generation: u64,
+) -> Result<(), TaskError> {
+    let task = Task::SyncMedia {
+        account: id.to_owned(),
+        connection_generation,
+        run: None,
+        step: 0,
+    };
+    Ok(app.queue.send(task).await?)
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// Instagram keeps an account's figures for so many days.
 pub const KEPT_BY_INSTAGRAM: i64 = 90;
-/// Instagram may add to a day's figures for so many days after it.
-pub const SETTLED_AFTER: i64 = 2;
+/// After so many days a day's figures are final: Instagram may add to them for 48 hours after its end.
+pub const SETTLED_AFTER: i64 = 3;
 /// How long a day's figures are kept.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
 

@@ -20,9 +20,13 @@ pub struct MediaSync {
     /// The last day whose figures Instagram adds nothing to any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_through: Option<Date>,
-    /// How many more media the profile counts than are stored. When it changes by itself, something old is gone.
+    /// How many more media the profile counts than Instagram lists. When it changes by itself, something old is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub surplus: Option<i64>,
+    /// How many media the last walk over everything saw that saw fewer than the profile and [`surplus`](Self::surplus) say.
+    /// Where the next one sees as many, that is all there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<u64>,
     /// How many media are stored that are not gone, without stories.
     pub stored: u64,
     /// Rises with each write: the condition of every write.
@@ -53,7 +57,7 @@ pub struct Run {
     /// Up to where everything was compared: the sort key of the oldest media so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_to: Option<String>,
-    /// Media that came before younger ones, as pinned ones may: they are missing where they would stand by their time.
+    /// Media that came before younger ones, as pinned ones may, or without a time: they are missing where they would stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub early: Vec<String>,
     /// How many pages it read.
@@ -75,6 +79,9 @@ pub struct Run {
     /// How often its walk had to begin anew, and how often a step failed in a way that passes.
     #[serde(default)]
     pub setbacks: u32,
+    /// Until when it waits, where it does: its next task comes then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Timestamp>,
     /// Why something is missing in what it kept, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<String>,

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Item, Key};
-use super::{Condition, Table, from_item, number, text, to_item};
+use super::timeline::SyncLogEntry;
+use super::{Condition, Table, Transaction, from_item, number, text, to_item};
 use crate::aws::AwsError;
 use crate::media::days::{self, Day, MediaDay};
 use crate::media::metrics::Refused;
@@ -183,6 +184,22 @@ impl Table {
         self.write_next(key, progress, progress.version, None).await
     }
 
+    /// Writes the end of a run and its entry in the sync log together. `false`: another task has moved it.
+    pub async fn end_media_sync(
+        &self,
+        account: &str,
+        progress: &MediaSync,
+        entry: &SyncLogEntry,
+    ) -> Result<bool, AwsError> {
+        let key = keys::media_sync(account);
+        let (item, condition) = next_version(key, progress, progress.version, None)?;
+        let writes = vec![
+            self.put_write(item, condition)?,
+            self.sync_log_write(account, entry)?,
+        ];
+        Ok(self.transact(writes).await? == Transaction::Written)
+    }
+
     /// Which metrics Instagram refuses in this version of its API.
     pub async fn refused_metrics(&self, api_version: &str) -> Result<Refused, AwsError> {
         let found = self.get_record(keys::refused_metrics(api_version)).await?;
@@ -261,15 +278,7 @@ impl Table {
         read: u64,
         expiry: Option<Timestamp>,
     ) -> Result<bool, AwsError> {
-        let condition = match read {
-            0 => Condition::is_new(),
-            read => Condition::equals("version", number(read)),
-        };
-        let mut item = to_item(key, record)?;
-        item.insert("version".into(), number(read + 1));
-        if let Some(expiry) = expiry {
-            item.insert(keys::TTL.into(), number(expiry.as_second()));
-        }
+        let (item, condition) = next_version(key, record, read, expiry)?;
         self.put_if(item, condition).await
     }
 
@@ -323,4 +332,23 @@ impl Table {
             }
         }
     }
+}
+
+/// A record as the version after the one that was read, 0 for a new one, and the condition of its write.
+fn next_version<T: Serialize>(
+    key: Key,
+    record: &T,
+    read: u64,
+    expiry: Option<Timestamp>,
+) -> Result<(Item, Condition), AwsError> {
+    let condition = match read {
+        0 => Condition::is_new(),
+        read => Condition::equals("version", number(read)),
+    };
+    let mut item = to_item(key, record)?;
+    item.insert("version".into(), number(read + 1));
+    if let Some(expiry) = expiry {
+        item.insert(keys::TTL.into(), number(expiry.as_second()));
+    }
+    Ok((item, condition))
 }

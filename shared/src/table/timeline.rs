@@ -89,11 +89,18 @@ impl Table {
         account: &str,
         entry: &SyncLogEntry,
     ) -> Result<(), AwsError> {
-        let suffix = keys::Key::suffix();
-        let item = to_item(keys::sync_log(account, entry.completed_at, &suffix), entry)?;
-        self.put_if(lasting(item, entry.completed_at), Condition::is_new())
+        self.put_if(sync_log_item(account, entry)?, Condition::is_new())
             .await
             .map(|_| ())
+    }
+
+    /// A sync log entry as part of a transaction.
+    pub fn sync_log_write(
+        &self,
+        account: &str,
+        entry: &SyncLogEntry,
+    ) -> Result<TransactWriteItem, AwsError> {
+        self.put_write(sync_log_item(account, entry)?, Condition::is_new())
     }
 
     /// A page of the timeline, newest first.
@@ -160,6 +167,12 @@ impl Table {
         let entries = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
         Ok(Entries { entries, next })
     }
+}
+
+fn sync_log_item(account: &str, entry: &SyncLogEntry) -> Result<Item, AwsError> {
+    let suffix = keys::Key::suffix();
+    let item = to_item(keys::sync_log(account, entry.completed_at, &suffix), entry)?;
+    Ok(lasting(item, entry.completed_at))
 }
 
 fn timeline_item(account: &str, entry: &TimelineEntry) -> Result<Item, AwsError> {

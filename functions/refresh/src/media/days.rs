@@ -1,7 +1,7 @@
 //! The stage that reads what the account's days were like.
 //!
-//! One call tells all figures of a day, the latest days first. Instagram may add to them for two days, so a day counts as settled after that and is
-//! not asked for again. A figure that Instagram does not have is absent.
+//! One call tells all figures of a day, the latest days first. Instagram may add to them for two days after its end: later it
+//! counts as settled and is not asked for again. A figure that Instagram does not have is absent.
 
 use jiff::civil::Date;
 use shared::aws::AwsError;
@@ -13,9 +13,6 @@ use super::{Done, Step, StepError};
 
 /// So many days a step asks for at most.
 const DAYS: usize = 15;
-/// After so many days without any figure the days before are not asked for: the account was not professional then, or nobody
-/// saw anything of it.
-const EMPTY_DAYS: u32 = 3;
 /// Instagram tells who came to follow for so many days, and for accounts with so many followers.
 const DAYS_OF_FOLLOWERS: i64 = 30;
 const FEWEST_FOLLOWERS: u64 = 100;
@@ -33,22 +30,21 @@ impl Step<'_> {
             Some(day) => day,
             None => {
                 self.snapshot(today).await?;
+                if !self.run.with_figures {
+                    return Ok(Done::All);
+                }
                 let earliest = first.max(plus(today, -DAYS_OF_FOLLOWERS));
                 self.read_followers(earliest, today).await?;
                 plus(today, -1)
             }
         };
-        let mut empty_in_a_row = 0;
         for _ in 0..DAYS {
-            if day < first || empty_in_a_row == EMPTY_DAYS {
+            if day < first {
                 self.progress.settled_through = Some(plus(today, -SETTLED_AFTER));
                 self.run.next_day = None;
                 return Ok(Done::All);
             }
-            empty_in_a_row = match self.read_day(day, today).await? {
-                true => 0,
-                false => empty_in_a_row + 1,
-            };
+            self.read_day(day, today).await?;
             day = plus(day, -1);
             self.run.next_day = Some(day);
             if !self.has_time() {
@@ -103,22 +99,22 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Reads a day; `false` where Instagram has no figures of it.
-    async fn read_day(&mut self, day: Date, today: Date) -> Result<bool, StepError> {
+    /// Reads a day. Instagram has no figures of one on which nothing happened.
+    async fn read_day(&mut self, day: Date, today: Date) -> Result<(), StepError> {
         let found = figures::of_day(self.app, self.account, &self.token, day).await?;
         self.run.calls += found.calls;
         self.usage = found.usage;
         let figures = figures_of(&found.insights);
         if figures.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         let is_settled = plus(day, SETTLED_AFTER) <= today;
         self.change_day(day, |record| {
             record.figures.extend(figures.clone());
             record.settled = is_settled;
         })
-        .await?;
-        Ok(true)
+        .await
+        .map_err(StepError::from)
     }
 
     /// Writes a day where the change changes it.

@@ -2,19 +2,21 @@
 //!
 //! The record of the sync says which step is next and what that begins with. A step's writes may be done twice; then the
 //! record moves on, on the condition that nobody else has moved it; then the next task is sent. So a task that comes twice,
-//! late or after a crash finds its step still to be done, or done: then it sends the next one, and nothing else. A task that
-//! begins a run where one is under way joins that, unless it has come to a stop: then it gets that going again.
+//! late or after a crash finds its step still to be done, or done. A task that begins a run where one is under way joins that.
+//! Either one gets the run going again where it has come to a stop: its next task is long overdue.
 //!
 //! Syncs come last: they wait while the account is blocked, while few of its calls or of the app's are left.
 
 mod days;
+mod limits;
+mod log;
 mod pages;
 mod stories;
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::account::{Account, Status};
+use shared::account::Account;
 use shared::app::App;
 use shared::aws::AwsError;
 use shared::graph::{AccountEffect, ErrorKind, GraphError, Retry, Usage};
@@ -30,15 +32,15 @@ use shared::verdict;
 use shared::{policy, telemetry};
 
 use crate::current;
+use limits::{delay_until, wait, waits_until};
+use log::{MISSING_PERMISSION, log_entry};
 
 /// Without this scope Instagram tells media and no figures.
 const INSIGHTS_SCOPE: &str = "instagram_business_manage_insights";
 /// How many media a page has to begin with: Instagram gathers their figures too.
 const PAGE_SIZE: usize = 50;
-/// No call is begun later than this after a step began: a function has half a minute in all.
-const STEP_LASTS: SignedDuration = SignedDuration::from_secs(10);
-/// SQS delays a message for so many seconds at most.
-const LONGEST_DELAY: i32 = 900;
+/// No call is begun later than this after a step began: a function has half a minute for a batch of two.
+const STEP_LASTS: SignedDuration = SignedDuration::from_secs(8);
 /// When a step that failed in a way that passes is tried again.
 const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// So often in a row a run may be set back before it ends.
@@ -118,16 +120,11 @@ pub(crate) async fn sync(
         }
         (Some(under_way), Some(name)) if under_way.id == name && step < under_way.step => {
             // Whoever did this step may have died before it sent the next one.
-            return send_next(app, id, &under_way, 0).await;
+            return get_going(app, id, &under_way, now).await;
         }
         // Of a run that is over.
         (_, Some(_)) => return Ok(()),
-        (Some(under_way), None) => {
-            if now.duration_since(under_way.stepped_at) < policy::STEP_LOST_AFTER {
-                return Ok(());
-            }
-            return send_next(app, id, &under_way, 0).await;
-        }
+        (Some(under_way), None) => return get_going(app, id, &under_way, now).await,
         (None, None) => begin(&account, &progress, now),
     };
     if let Some(until) = waits_until(app, &account, now).await? {
@@ -153,7 +150,22 @@ pub(crate) async fn sync(
     step.take().await
 }
 
+/// Sends the task of a run's next step again where it must have been lost.
+async fn get_going(
+    app: &Arc<App>,
+    account: &str,
+    run: &Run,
+    now: Timestamp,
+) -> Result<(), TaskError> {
+    let due_at = run.waits_until.unwrap_or(run.stepped_at);
+    if now.duration_since(due_at) < policy::STEP_LOST_AFTER {
+        return Ok(());
+    }
+    send_next(app, account, run, 0).await
+}
+
 fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
+    let with_figures = account.scopes.iter().any(|scope| scope == INSIGHTS_SCOPE);
     Run {
         id: telemetry::new_correlation_id(),
         connection_generation: account.connection_generation,
@@ -169,74 +181,14 @@ fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
         changed: 0,
         calls: 0,
         page_size: PAGE_SIZE,
-        with_figures: account.scopes.iter().any(|scope| scope == INSIGHTS_SCOPE),
+        with_figures,
         next_day: None,
         setbacks: 0,
         pages: 0,
-        partial: None,
+        waits_until: None,
+        partial: (!with_figures).then(|| MISSING_PERMISSION.to_owned()),
         waiting_told: false,
     }
-}
-
-/// Until when a sync leaves the calls to others; `None`: it need not.
-async fn waits_until(
-    app: &Arc<App>,
-    account: &Account,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, AwsError> {
-    if account.status_at(now) == Status::RateLimited {
-        return Ok(account.rate.blocked_until);
-    }
-    if policy::sync_gives_way(account, now) {
-        return Ok(account
-            .rate
-            .usage_at
-            .map(|at| at + policy::USAGE_IS_KNOWN_FOR));
-    }
-    let of_the_app = app.table.syncs_wait_until().await?;
-    Ok(of_the_app.filter(|until| *until > now))
-}
-
-/// Sends the step again for when it may be done, and tells the wait in the sync log once.
-async fn wait(
-    app: &Arc<App>,
-    account: &Account,
-    progress: MediaSync,
-    mut run: Run,
-    until: Timestamp,
-) -> Result<(), TaskError> {
-    let now = app.clock.now();
-    let is_blocked = account.status_at(now) == Status::RateLimited;
-    let delay = delay_until(until, now);
-    if !is_blocked || run.waiting_told {
-        return match run.step {
-            // Nothing is written for a run that has not begun.
-            0 if !run.waiting_told => {
-                let task = Task::SyncMedia {
-                    account: account.id.clone(),
-                    connection_generation: account.connection_generation,
-                    run: None,
-                    step: 0,
-                };
-                Ok(app.queue.send_later(task, delay).await?)
-            }
-            _ => send_next(app, &account.id, &run, delay).await,
-        };
-    }
-    let entry = log_entry(app, account, &run, "rate_limited", None);
-    app.table.append_sync_log(&account.id, &entry).await?;
-    run.waiting_told = true;
-    run.stepped_at = now;
-    if keep(app, &account.id, progress, &run).await? {
-        send_next(app, &account.id, &run, delay).await?;
-    }
-    Ok(())
-}
-
-/// Seconds until then, or as many of them as SQS delays a message.
-fn delay_until(until: Timestamp, now: Timestamp) -> i32 {
-    let left = until.duration_since(now).as_secs() + 1;
-    i32::try_from(left).map_or(LONGEST_DELAY, |left| left.clamp(1, LONGEST_DELAY))
 }
 
 /// Writes how far it has come. `false`: another task has.
@@ -284,10 +236,11 @@ impl Step<'_> {
         let now = self.app.clock.now();
         self.run.step += 1;
         self.run.stepped_at = now;
+        self.run.waits_until = None;
         let next = match (self.run.stage, done) {
             (stage, Done::More) => Some(stage),
-            (Stage::Media, Done::All) if self.run.with_figures => Some(Stage::Days),
-            (Stage::Media | Stage::Days, Done::All) => Some(Stage::Stories),
+            (Stage::Media, Done::All) => Some(Stage::Days),
+            (Stage::Days, Done::All) => Some(Stage::Stories),
             (Stage::Stories, Done::All) => None,
         };
         let Some(stage) = next else {
@@ -307,17 +260,13 @@ impl Step<'_> {
             Some(_) => "partial",
         };
         let entry = log_entry(self.app, self.account, &self.run, status, None);
-        if self
-            .app
-            .table
-            .write_media_sync(&self.account.id, &self.progress)
-            .await?
-        {
-            self.app
-                .table
-                .append_sync_log(&self.account.id, &entry)
-                .await?;
-        }
+        self.end(&entry).await
+    }
+
+    /// Ends the run, unless another task has.
+    async fn end(self, entry: &SyncLogEntry) -> Result<(), TaskError> {
+        let (table, id) = (&self.app.table, &self.account.id);
+        table.end_media_sync(id, &self.progress, entry).await?;
         Ok(())
     }
 
@@ -356,76 +305,19 @@ impl Step<'_> {
             // What the step did before the refusal stands in the run.
             self.run.step += 1;
             self.run.stepped_at = now;
+            let delay = delay_until(until, now);
+            self.run.waits_until = Some(now + SignedDuration::from_secs(delay.into()));
             if keep(self.app, &self.account.id, self.progress, &self.run).await? {
-                let delay = delay_until(until, now);
                 send_next(self.app, &self.account.id, &self.run, delay).await?;
             }
             return Ok(());
         }
         let entry = log_entry(self.app, &account, &self.run, "failed", Some(error));
-        if self
-            .app
-            .table
-            .write_media_sync(&self.account.id, &self.progress)
-            .await?
-        {
-            self.app.table.append_sync_log(&account.id, &entry).await?;
-        }
-        Ok(())
-    }
-
-    /// Notes how much of the limits is used: of the account's in its record, where it differs much, and of the app's where
-    /// all syncs have to give way.
-    async fn note_usage(&self) -> Result<(), AwsError> {
-        let now = self.app.clock.now();
-        let of_the_app = self.usage.app.max_percent().map(u32::from);
-        if of_the_app >= Some(policy::SYNCS_GIVE_WAY_AT) {
-            let until = now + policy::SYNCS_WAIT_FOR;
-            self.app.table.have_syncs_wait(until).await?;
-        }
-        let Some(used) = self.usage.max_percent().map(u32::from) else {
-            return Ok(());
-        };
-        let known = self.account.rate.usage_percent.unwrap_or_default();
-        if known.abs_diff(used) < 5 && self.account.status == Status::Active {
-            return Ok(());
-        }
-        verdict::take_over(self.app, self.account, false, BY_SCHEDULE, |record| {
-            verdict::note_success(record, &self.usage, now);
-        })
-        .await
-        .map(|_| ())
+        self.end(&entry).await
     }
 
     /// Whether there is time for another call.
     fn has_time(&self) -> bool {
         self.app.clock.now() < self.until
-    }
-}
-
-fn log_entry(
-    app: &Arc<App>,
-    account: &Account,
-    run: &Run,
-    status: &str,
-    error: Option<&GraphError>,
-) -> SyncLogEntry {
-    let now = app.clock.now();
-    let is_limited = status == "rate_limited";
-    let row = error.map(|error| error.kind.row());
-    SyncLogEntry {
-        started_at: run.started_at,
-        completed_at: now,
-        duration_ms: telemetry::milliseconds_since(run.started_at, &app.clock),
-        sync_type: "media".into(),
-        status: status.to_owned(),
-        items_synced: run.changed,
-        error_code: error
-            .map(|error| error.kind.code().to_owned())
-            .or_else(|| run.partial.clone()),
-        error_message: row.map(|row| row.sentence.to_owned()),
-        rate_limit_hit: is_limited,
-        rate_limit_reset: account.rate.blocked_until.filter(|_| is_limited),
-        correlation_id: telemetry::correlation_id(),
     }
 }

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use shared::aws::AwsError;
 use shared::graph::{ErrorKind, Media, MediaEdge, MediaKind, MediaPage, MediaQuery};
 use shared::media::days::day_of;
-use shared::media::metrics::{is_no_data, may_be_about_a_metric};
+use shared::media::metrics::{OF_EVERY_POST, is_no_data, may_be_about_a_metric};
 use shared::media::{StoredMedia, figures, figures_of};
 use shared::policy;
-use shared::table::keys;
+use shared::table::keys::{self, Key};
 
+use super::log::{ENDLESS_LIST, FIGURES_INCOMPLETE, MISSING_PERMISSION, SHORT_LIST};
 use super::{Done, Step, StepError};
 
 /// So many pages a step reads at most.
@@ -37,14 +38,15 @@ impl Step<'_> {
             let is_endless =
                 page.after.is_some() && (page.after == self.run.after || self.is_too_long());
             if is_endless {
-                self.run.partial = Some("media_list_endless".into());
+                self.run.partial = Some(ENDLESS_LIST.into());
             }
-            let is_last = page.after.is_none() || is_endless;
-            let (is_known, changed) = self.take_over(&page, page.after.is_none()).await?;
-            self.run.changed += changed;
             self.run.seen += page.media.len() as u64;
-            if is_last || (is_known && !self.run.is_whole) {
-                return self.end_walk();
+            let ends = page.after.is_none();
+            let is_everything = ends && self.is_everything();
+            let (is_known, changed) = self.take_over(&page, is_everything).await?;
+            self.run.changed += changed;
+            if ends || is_endless || (is_known && !self.run.is_whole) {
+                return self.end_walk(is_everything);
             }
             self.run.after = page.after;
             if !self.has_time() {
@@ -60,15 +62,35 @@ impl Step<'_> {
         self.run.pages > 2 * MOST_LISTED / page_size.max(1) + SPARE_PAGES
     }
 
+    /// Whether a list that ends after what was seen is all there is: as many as the profile counts, but for those that it
+    /// always counts and Instagram never lists. One that is shorter may have broken off; where the next walk sees as many, it
+    /// had not.
+    fn is_everything(&self) -> bool {
+        let Some(counted) = self.account.media_count else {
+            return true;
+        };
+        let expected = counted.saturating_sub_signed(self.progress.surplus.unwrap_or_default());
+        let seen = self.run.seen;
+        seen >= expected.min(MOST_LISTED) || self.progress.unconfirmed == Some(seen)
+    }
+
     /// The walk is over. What the profile counts and what is stored differ by always the same, unless something old is gone:
     /// then everything is walked over.
-    fn end_walk(&mut self) -> Result<Done, StepError> {
+    fn end_walk(&mut self, is_everything: bool) -> Result<Done, StepError> {
         let now = self.app.clock.now();
-        if self.run.is_whole {
+        let counted = self.account.media_count.unwrap_or_default();
+        if self.run.is_whole && is_everything {
             self.progress.walked_at = Some(now);
             self.progress.stored = self.run.seen;
+            self.progress.unconfirmed = None;
+        } else if self.run.is_whole {
+            // The next run walks over everything once more.
+            self.progress.walked_at = None;
+            self.progress.unconfirmed = Some(self.run.seen);
+            if self.run.seen + self.run.seen / 10 + 3 < counted.min(MOST_LISTED) {
+                self.run.partial.get_or_insert(SHORT_LIST.into());
+            }
         }
-        let counted = self.account.media_count.unwrap_or_default();
         let surplus = i64::try_from(counted).unwrap_or_default()
             - i64::try_from(self.progress.stored).unwrap_or_default();
         let is_due = self
@@ -84,7 +106,7 @@ impl Step<'_> {
             self.run.seen = 0;
             return Ok(Done::More);
         }
-        if self.run.is_whole || self.progress.surplus.is_none() {
+        if self.run.is_whole && is_everything {
             self.progress.surplus = Some(surplus);
         }
         Ok(Done::All)
@@ -97,11 +119,9 @@ impl Step<'_> {
         let mut with_figures = self.run.with_figures;
         loop {
             let now = self.app.clock.now();
+            let refused = self.app.table.refused_metrics(version).await?;
             let metrics = match with_figures {
-                true => {
-                    let refused = self.app.table.refused_metrics(version).await?;
-                    refused.working_of_every_post(now)
-                }
+                true => refused.working_of_every_post(now),
                 false => Vec::new(),
             };
             let query = MediaQuery {
@@ -119,9 +139,13 @@ impl Step<'_> {
                 Ok(answered) => {
                     self.usage = answered.usage;
                     let mut page = answered.value;
-                    if self.run.with_figures && metrics.is_empty() {
-                        let refused = self.ask_one_by_one(&mut page).await?;
-                        if refused && !learnt {
+                    if self.run.with_figures {
+                        // A page tells what Instagram tells of every kind of media. Of a kind it may tell more.
+                        let of_kind =
+                            |kind: MediaKind| refused.working(kind.as_str(), OF_EVERY_POST, now);
+                        let tells_more = |kind| of_kind(kind).len() > metrics.len();
+                        let found = self.ask_one_by_one(&mut page, tells_more).await?;
+                        if found && metrics.is_empty() && !learnt {
                             // What is refused is known now: the rest is told with the page again.
                             learnt = true;
                             with_figures = true;
@@ -140,7 +164,7 @@ impl Step<'_> {
             } else if !metrics.is_empty() && error.kind == ErrorKind::PermissionMissing {
                 with_figures = false;
                 self.run.with_figures = false;
-                self.run.partial = Some("insights_permission_missing".into());
+                self.run.partial = Some(MISSING_PERMISSION.into());
             } else if self.run.after.is_some()
                 && error.kind == ErrorKind::InvalidParameter
                 && self.run.setbacks == 0
@@ -157,14 +181,25 @@ impl Step<'_> {
         }
     }
 
-    /// The figures of the page's recent media, where the page could not tell them. Says whether a metric was found that is
-    /// refused.
-    async fn ask_one_by_one(&mut self, page: &mut MediaPage) -> Result<bool, StepError> {
+    /// The figures of the page's recent media of those kinds of which the page did not tell all. Says whether a metric was
+    /// found that is refused.
+    async fn ask_one_by_one(
+        &mut self,
+        page: &mut MediaPage,
+        tells_more: impl Fn(MediaKind) -> bool,
+    ) -> Result<bool, StepError> {
         let now = self.app.clock.now();
         let version = self.app.config.graph.api_version.as_str();
         let before = self.app.table.refused_metrics(version).await?;
-        let is_recent = |media: &Media| StoredMedia::told(media, None).is_recent(now);
-        for media in page.media.iter_mut().filter(|media| is_recent(media)) {
+        let is_asked_for = |media: &Media| {
+            tells_more(media.kind()) && StoredMedia::told(media, None).is_recent(now)
+        };
+        for media in page.media.iter_mut().filter(|media| is_asked_for(media)) {
+            if !self.has_time() {
+                // What is stored of the others stays as it was.
+                self.run.partial.get_or_insert(FIGURES_INCOMPLETE.into());
+                break;
+            }
             let kind = media.kind();
             let one = (media.id.as_str(), kind);
             let found = figures::of_media(self.app, self.account, &self.token, one).await?;
@@ -181,51 +216,34 @@ impl Step<'_> {
     }
 
     /// Writes what is new, changed or gone. Says whether the last media of the page was known and is no longer recent, and how
-    /// many records were written.
+    /// many records were written. `is_everything`: what is stored below the page is gone.
     async fn take_over(
         &mut self,
         page: &MediaPage,
-        is_last: bool,
+        is_everything: bool,
     ) -> Result<(bool, u64), StepError> {
         let now = self.app.clock.now();
-        let key_of =
-            |media: &StoredMedia| keys::media(&self.account.id, media.published_at, &media.id).sk;
-        let told: Vec<StoredMedia> = page
-            .media
-            .iter()
-            .map(|media| StoredMedia::told(media, None))
-            .collect();
-        let places: Vec<String> = told.iter().map(key_of).collect();
-        let oldest = places.iter().min();
-        for (one, next) in told.iter().zip(&places).zip(places.iter().skip(1)) {
-            if one.1 < next {
-                self.run.early.push(one.0.id.clone());
-            }
-        }
-        // Below the last page stands what is gone, unless Instagram does not list as many, or the list broke off.
-        let expected = self.account.media_count.unwrap_or(MOST_LISTED);
-        let seen = self.run.seen + told.len() as u64;
-        let is_whole_list = is_last && seen < MOST_LISTED && seen + seen / 10 + 3 >= expected;
-        let lower = match (oldest, is_whole_list) {
+        let order = Order::of(page, &self.account.id);
+        self.run.early.extend(order.early.iter().cloned());
+        let tail = is_everything && self.run.seen < MOST_LISTED;
+        let lower = match (&order.last, tail) {
             (_, true) => None,
-            (Some(oldest), false) => Some(oldest.as_str()),
+            (Some(last), false) => Some(last.as_str()),
             (None, false) => return Ok((false, 0)),
         };
-        let stored = self
-            .app
-            .table
-            .media_between(&self.account.id, lower, self.run.compared_to.as_deref())
-            .await?;
-        let mut stored: HashMap<String, StoredMedia> = stored
-            .into_iter()
-            .filter(|media| media.kind != MediaKind::Story)
-            .map(|media| (media.id.clone(), media))
-            .collect();
+        let compared_to = self.run.compared_to.clone();
+        let mut stored = self.stored_between(lower, compared_to.as_deref()).await?;
         let mut writes = Vec::new();
         let mut of_day: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
         let (mut added, mut ends_known) = (0, false);
         for media in &page.media {
-            let known = stored.remove(&media.id);
+            let place = place_of(&self.account.id, media);
+            let is_outside = lower.is_some_and(|lower| place.sk.as_str() < lower)
+                || compared_to.as_ref().is_some_and(|to| place.sk >= *to);
+            let known = match is_outside {
+                true => self.app.table.get_record(place).await?,
+                false => stored.remove(&media.id),
+            };
             let new = StoredMedia::told(media, known.as_ref());
             let is_recent = new.is_recent(now);
             ends_known = known.is_some() && !is_recent;
@@ -239,10 +257,8 @@ impl Step<'_> {
             writes.push(new);
         }
         let mut gone = 0;
-        let last = places.last().filter(|_| !is_whole_list);
         for mut media in stored.into_values() {
-            let is_beyond = last.is_some_and(|last| key_of(&media) < *last);
-            if media.gone_at.is_none() && !is_beyond && !self.run.early.contains(&media.id) {
+            if media.gone_at.is_none() && !self.run.early.contains(&media.id) {
                 media.gone_at = Some(now);
                 gone += 1;
                 writes.push(media);
@@ -252,10 +268,27 @@ impl Step<'_> {
         self.write_all(writes).await?;
         self.add_to_day(of_day, now).await?;
         self.progress.stored = (self.progress.stored + added).saturating_sub(gone);
-        if let Some(last) = places.last() {
-            self.run.compared_to = Some(last.clone());
+        // A page that tells younger ones again takes nothing back.
+        if let Some(last) = order.last {
+            let oldest = compared_to.filter(|to| *to < last);
+            self.run.compared_to = Some(oldest.unwrap_or(last));
         }
         Ok((ends_known, changed))
+    }
+
+    /// What is stored between two sort keys, the second one excluded, by id and without stories.
+    async fn stored_between(
+        &self,
+        oldest: Option<&str>,
+        newest: Option<&str>,
+    ) -> Result<HashMap<String, StoredMedia>, AwsError> {
+        let (table, account) = (&self.app.table, &self.account.id);
+        let stored = table.media_between(account, oldest, newest).await?;
+        Ok(stored
+            .into_iter()
+            .filter(|media| media.kind != MediaKind::Story)
+            .map(|media| (media.id.clone(), media))
+            .collect())
     }
 
     async fn write_all(&self, media: Vec<StoredMedia>) -> Result<(), AwsError> {
@@ -304,6 +337,38 @@ impl Step<'_> {
             "a record that others keep changing",
         ))
     }
+}
+
+/// How the media of a page stand to each other.
+struct Order {
+    /// Those that came before younger ones, or without a time.
+    early: Vec<String>,
+    /// Where the last of the others stands.
+    last: Option<String>,
+}
+
+impl Order {
+    fn of(page: &MediaPage, account: &str) -> Self {
+        let (mut early, mut last) = (Vec::new(), None);
+        let mut youngest: Option<String> = None;
+        for media in page.media.iter().rev() {
+            let place = place_of(account, media).sk;
+            let is_before_younger = youngest.as_ref().is_some_and(|youngest| place < *youngest);
+            if media.published_at.is_none() || is_before_younger {
+                early.push(media.id.clone());
+                continue;
+            }
+            last.get_or_insert_with(|| place.clone());
+            youngest = Some(place);
+        }
+        Self { early, last }
+    }
+}
+
+/// Where a media's record stands.
+fn place_of(account: &str, media: &Media) -> Key {
+    let told = StoredMedia::told(media, None);
+    keys::media(account, told.published_at, &told.id)
 }
 
 fn day_figures(media: &StoredMedia) -> BTreeMap<String, u64> {

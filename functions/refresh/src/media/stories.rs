@@ -3,6 +3,7 @@
 use shared::graph::{MediaEdge, MediaQuery};
 use shared::media::{StoredMedia, figures};
 
+use super::log::TOO_MANY_STORIES;
 use super::pages::with_figures;
 use super::{Done, Step, StepError};
 
@@ -25,7 +26,7 @@ impl Step<'_> {
         self.usage = answered.usage;
         for story in &answered.value.media {
             if !self.has_time() {
-                self.run.partial = Some("too_many_stories".into());
+                self.run.partial = Some(TOO_MANY_STORIES.into());
                 break;
             }
             let new = StoredMedia::told(story, None);

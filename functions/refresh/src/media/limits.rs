@@ -1,0 +1,98 @@
+//! When a media sync leaves calls to others, and what it notes of their number.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::account::{Account, Status};
+use shared::app::App;
+use shared::aws::AwsError;
+use shared::lambda::TaskError;
+use shared::media::progress::{MediaSync, Run};
+use shared::sync::BY_SCHEDULE;
+use shared::{policy, verdict};
+
+use super::log::log_entry;
+use super::{Step, keep, send_next};
+
+/// SQS delays a message for so many seconds at most.
+const LONGEST_DELAY: i32 = 900;
+
+/// Until when a sync leaves the calls to others; `None`: it need not.
+pub(super) async fn waits_until(
+    app: &Arc<App>,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, AwsError> {
+    if account.status_at(now) == Status::RateLimited {
+        return Ok(account.rate.blocked_until);
+    }
+    if policy::sync_gives_way(account, now) {
+        return Ok(account
+            .rate
+            .usage_at
+            .map(|at| at + policy::USAGE_IS_KNOWN_FOR));
+    }
+    let of_the_app = app.table.syncs_wait_until().await?;
+    let of_the_app = of_the_app.filter(|until| *until > now);
+    // Not all of them at the same moment.
+    Ok(of_the_app.map(|until| until + policy::spread(&account.id, policy::SYNCS_WAIT_FOR)))
+}
+
+/// Sends the step again for when it may be done, and tells the wait in the sync log once.
+pub(super) async fn wait(
+    app: &Arc<App>,
+    account: &Account,
+    progress: MediaSync,
+    mut run: Run,
+    until: Timestamp,
+) -> Result<(), TaskError> {
+    let now = app.clock.now();
+    let delay = delay_until(until, now);
+    let comes_at = now + SignedDuration::from_secs(delay.into());
+    if account.status_at(now) == Status::RateLimited && !run.waiting_told {
+        let entry = log_entry(app, account, &run, "rate_limited", None);
+        app.table.append_sync_log(&account.id, &entry).await?;
+        run.waiting_told = true;
+    }
+    // So that whoever asks for a sync meanwhile joins this one.
+    run.waits_until = Some(comes_at);
+    if keep(app, &account.id, progress, &run).await? {
+        send_next(app, &account.id, &run, delay).await?;
+    }
+    Ok(())
+}
+
+/// Seconds until then, or as many of them as SQS delays a message.
+pub(super) fn delay_until(until: Timestamp, now: Timestamp) -> i32 {
+    let left = until.duration_since(now).as_secs() + 1;
+    i32::try_from(left).map_or(LONGEST_DELAY, |left| left.clamp(1, LONGEST_DELAY))
+}
+
+impl Step<'_> {
+    /// Notes how much of the limits is used: of the account's in its record, where it differs much, and of the app's where
+    /// all syncs have to give way.
+    pub(super) async fn note_usage(&self) -> Result<(), AwsError> {
+        let now = self.app.clock.now();
+        let of_the_app = self.usage.app.max_percent().map(u32::from);
+        if of_the_app >= Some(policy::SYNCS_GIVE_WAY_AT) {
+            let until = now + policy::SYNCS_WAIT_FOR;
+            self.app.table.have_syncs_wait(until).await?;
+        }
+        let Some(used) = self.usage.business.max_percent().map(u32::from) else {
+            return Ok(());
+        };
+        let rate = &self.account.rate;
+        let is_close = rate.usage_percent.unwrap_or_default().abs_diff(used) < 5;
+        // What makes syncs give way must not grow old while it holds.
+        let is_told = is_close
+            && (used < policy::SYNC_GIVES_WAY_AT || policy::sync_gives_way(self.account, now));
+        if is_told && self.account.status == Status::Active {
+            return Ok(());
+        }
+        verdict::take_over(self.app, self.account, false, BY_SCHEDULE, |record| {
+            verdict::note_success(record, &self.usage, now);
+        })
+        .await
+        .map(|_| ())
+    }
+}
