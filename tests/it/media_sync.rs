@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sim::Call as AwsCall;
 use instagram_sim::{ContentKind, Fault, FaultKind, History, Person};
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::graph::MediaKind;
 use shared::lambda::{Context, Function};
 use shared::media::StoredMedia;
 use shared::media::days::{day_of, plus};
 use shared::tasks::{Message, Task};
+use world::Decision;
 use world::gateway::HttpCall;
 use world::resources::QUEUE;
 use world::sqs_event::sqs_event;
@@ -41,12 +42,15 @@ async fn stored(journey: &Journey, account: &str) -> Vec<StoredMedia> {
     found.expect("the table answers")
 }
 
-/// What is stored and not gone, by id, without stories.
+/// What is stored and not gone, by id, without stories; each once.
 fn ids(stored: &[StoredMedia]) -> BTreeSet<String> {
     let live = stored
         .iter()
         .filter(|media| media.gone_at.is_none() && media.kind != MediaKind::Story);
-    live.map(|media| media.id.clone()).collect()
+    let listed: Vec<String> = live.map(|media| media.id.clone()).collect();
+    let ids: BTreeSet<String> = listed.iter().cloned().collect();
+    assert_eq!(ids.len(), listed.len(), "a media twice");
+    ids
 }
 
 /// What the simulated Instagram shows of a person, without stories.
@@ -115,7 +119,7 @@ async fn a_first_sync_keeps_all_media_and_days_and_a_later_one_only_what_changed
     for metric in ["reach", "views", "saves", "profile_links_taps", "follows"] {
         assert!(yesterday.figures.contains_key(metric), "{metric}");
     }
-    assert!(!yesterday.settled && days[87].settled);
+    assert!(!yesterday.settled && !days[87].settled && days[86].settled);
     assert!(days[89].followers.is_some(), "today's followers");
     let log = sync_log(&journey, &id).await;
     assert_eq!(log.len(), 1);
@@ -269,6 +273,11 @@ async fn c16_a_metric_that_is_retired_is_learnt_once_and_costs_nothing_else() {
     let of_kind = |kind: MediaKind| media.iter().filter(move |media| media.kind == kind);
     assert!(of_kind(MediaKind::Reel).all(|media| !media.figures.contains_key("saved")));
     assert!(of_kind(MediaKind::Reel).any(|media| media.figures.contains_key("reach")));
+    assert!(of_kind(MediaKind::Image).count() > 0);
+    assert!(
+        of_kind(MediaKind::Image).all(|media| media.figures.contains_key("saved")),
+        "what reels lack, images have"
+    );
     let table = &journey.world.app("test").table;
     let refused = table.refused_metrics("v26.0").await.unwrap();
     let known: Vec<&str> = refused.metrics["reel"].keys().map(String::as_str).collect();
@@ -381,16 +390,11 @@ async fn a_list_that_breaks_off_marks_nothing_as_gone() {
 
 /// Instagram answers the list of media with a page without media, after which another begins there.
 fn goes_on_at(place: &str) -> Fault {
-    let page = serde_json::json!({
+    let page = json!({
         "data": [],
         "paging": {"cursors": {"after": place}, "next": "https://graph.instagram.com/next"},
     });
-    Fault::new(FaultKind::Status {
-        status: 200,
-        body: page.to_string(),
-        content_type: "application/json".into(),
-    })
-    .at("GET /{ig_id}/media")
+    Fault::new(self::page(&page)).at("GET /{ig_id}/media")
 }
 
 /// How often the list of media was asked for since the calls were cleared.
@@ -452,23 +456,17 @@ async fn c17_a_day_that_has_not_ended_is_not_written() {
     let id = journey.connected(ANN, PROLIFIC).await;
     journey.settle().await;
     let today = day_of(journey.world.now());
-    let ends =
-        |day| serde_json::json!({"value": 7_777, "end_time": format!("{day}T08:00:00+0000")});
+    let ends = |day| json!({"value": 7_777, "end_time": format!("{day}T08:00:00+0000")});
     let values = [
         ends(plus(today, 1)),
         ends(plus(today, 2)),
         ends(plus(today, 30)),
         ends(today),
     ];
-    let body = serde_json::json!({"data": [
+    let body = json!({"data": [
         {"name": "follower_count", "period": "day", "values": values},
     ]});
-    let told = Fault::new(FaultKind::Status {
-        status: 200,
-        body: body.to_string(),
-        content_type: "application/json".into(),
-    });
-    let first = told.at("GET /{ig_id}/insights").times(1);
+    let first = Fault::new(page(&body)).at("GET /{ig_id}/insights").times(1);
     journey.world.instagram.add_fault(first);
     sync_now(&journey, &id).await;
     let table = &journey.world.app("test").table;
@@ -487,6 +485,211 @@ async fn c17_a_day_that_has_not_ended_is_not_written() {
         "the day that ended today, and no other"
     );
     assert_eq!(days.last().unwrap().day, today);
+    journey.finish().await;
+}
+
+/// Instagram answers with this page.
+fn page(body: &Value) -> FaultKind {
+    FaultKind::Status {
+        status: 200,
+        body: body.to_string(),
+        content_type: "application/json".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_first_list_that_breaks_off_is_walked_over_again_on_the_next_day() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 120, 200);
+    let broken = Fault::new(page(&json!({"data": []}))).at("GET /{ig_id}/media");
+    journey.world.instagram.add_fault(broken.times(1));
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let log = sync_log(&journey, &id).await;
+    assert_eq!(log[0]["errorCode"], "media_list_short");
+    assert!(log[0]["errorMessage"].is_string());
+    journey.advance(DAY).await;
+    let media = stored(&journey, &id).await;
+    assert_eq!(ids(&media), shown(&journey, PROLIFIC));
+    assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_short_list_marks_the_few_as_gone_only_when_it_is_as_short_again() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 3, 30);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let all = shown(&journey, PROLIFIC);
+    assert_eq!(all.len(), 3);
+    let empty = || Fault::new(page(&json!({"data": []}))).at("GET /{ig_id}/media");
+    journey.world.instagram.add_fault(empty().times(1));
+    sync_now(&journey, &id).await;
+    assert_eq!(ids(&stored(&journey, &id).await), all);
+    // They are gone indeed, and the profile counts none.
+    let gone: Vec<String> = all.into_iter().collect();
+    journey.world.instagram.remove_media(&gone);
+    sync_now(&journey, &id).await;
+    assert_eq!(ids(&stored(&journey, &id).await), BTreeSet::new());
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn media_that_stand_above_younger_ones_stay() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 20, 300);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let before = stored(&journey, &id).await;
+    let before: Vec<_> = before
+        .into_iter()
+        .filter(|media| media.kind != MediaKind::Story)
+        .collect();
+    // Newest first; two old ones are pinned, one comes a page too late, and of one Instagram tells no time.
+    let mut order: Vec<usize> = (0..20).collect();
+    order.retain(|place| ![3, 15, 17].contains(place));
+    order.splice(0..0, [15, 17]);
+    order.insert(9, 3);
+    let listed: Vec<Value> = order
+        .iter()
+        .map(|place| {
+            let media = &before[*place];
+            let mut told =
+                json!({"id": media.id, "media_type": "IMAGE", "media_product_type": "FEED"});
+            if *place != 5 {
+                told["timestamp"] = json!(
+                    media
+                        .published_at
+                        .strftime("%Y-%m-%dT%H:%M:%S+0000")
+                        .to_string()
+                );
+            }
+            told
+        })
+        .collect();
+    let next = "https://graph.instagram.com/next";
+    let (first, second) = listed.split_at(8);
+    let first = json!({"data": first, "paging": {"cursors": {"after": "second"}, "next": next}});
+    for _ in 0..2 {
+        for body in [&first, &json!({"data": second})] {
+            let told = Fault::new(page(body)).at("GET /{ig_id}/media").times(1);
+            journey.world.instagram.add_fault(told);
+        }
+        sync_now(&journey, &id).await;
+        let after = stored(&journey, &id).await;
+        let lost: Vec<_> = after
+            .iter()
+            .filter(|media| media.gone_at.is_some())
+            .collect();
+        assert_eq!(lost, [&after[0]; 0]);
+    }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn days_on_which_nothing_happened_end_nothing() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 600);
+    let nothing = Fault::new(page(&json!({"data": []}))).at("GET /{ig_id}/insights");
+    journey.world.instagram.add_fault(nothing.times(7));
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let today = day_of(journey.world.now());
+    let table = &journey.world.app("test").table;
+    let days = table
+        .days(&id, plus(today, -89), plus(today, -1))
+        .await
+        .unwrap();
+    let told: Vec<_> = days
+        .iter()
+        .filter(|day| day.figures.contains_key("reach"))
+        .collect();
+    assert_eq!(told.len(), 89 - 6, "one call was for the followers");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_daily_sync_that_meets_a_block_is_done_when_that_is_over() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 600);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let before = sync_log(&journey, &id).await.len();
+    let blocked = FaultKind::RateLimit { minutes: 40 };
+    journey
+        .world
+        .instagram
+        .add_fault(Fault::new(blocked).at("GET /me").times(1));
+    journey.advance(DAY + SignedDuration::from_hours(1)).await;
+    let log = sync_log(&journey, &id).await;
+    let statuses: Vec<_> = log
+        .iter()
+        .map(|entry| entry["status"].as_str().unwrap_or_default())
+        .collect();
+    assert!(
+        statuses.len() > before && statuses[0] == "success",
+        "{statuses:?}"
+    );
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_while_a_sync_waits_joins_it() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 600);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    let table = &journey.world.app("test").table;
+    let until = journey.world.now() + SignedDuration::from_mins(30);
+    table.have_syncs_wait(until).await.unwrap();
+    journey.settle().await;
+    for _ in 0..3 {
+        journey.advance(SignedDuration::from_mins(4)).await;
+        sync_now(&journey, &id).await;
+    }
+    assert_eq!(journey.world.aws.messages(QUEUE).len(), 1, "one task waits");
+    journey.world.instagram.clear_calls();
+    journey.advance(SignedDuration::from_hours(1)).await;
+    assert_eq!(lists(&journey), 2, "60 media are two pages, read once");
+    assert_eq!(sync_log(&journey, &id).await.len(), 1);
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn without_the_permission_for_insights_media_and_followers_are_kept_and_what_is_missing_is_told()
+ {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 30, 60);
+    let begun = journey.begin(ANN).await;
+    let url = format!("{}&_sim_scopes=instagram_business_basic", begun.url);
+    let back = journey.world.consent(&url, PROLIFIC, Decision::Allow).await;
+    let call = HttpCall::get(&format!("{}?{}", back.path(), back.query().unwrap()))
+        .cookie(begun.cookie.as_deref().unwrap());
+    journey.call(&journey.callback, call).await;
+    journey.settle().await;
+    let id = journey.listed(ANN).await[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let media = stored(&journey, &id).await;
+    assert_eq!(ids(&media), shown(&journey, PROLIFIC));
+    let log = sync_log(&journey, &id).await;
+    let told = (&log[0]["status"], &log[0]["errorCode"]);
+    assert_eq!(
+        told,
+        (&json!("partial"), &json!("insights_permission_missing"))
+    );
+    let today = day_of(journey.world.now());
+    let table = &journey.world.app("test").table;
+    let day = table.day(&id, today).await.unwrap().unwrap();
+    assert_eq!(day.followers, Some(4_200));
+    assert!(day.figures.is_empty());
+    let calls = journey.world.instagram.calls().into_iter();
+    assert!(
+        !calls
+            .into_iter()
+            .any(|call| call.endpoint.ends_with("/insights"))
+    );
     journey.finish().await;
 }
 
