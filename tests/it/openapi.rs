@@ -24,6 +24,8 @@ A route that takes no body ignores one.";
 
 /// A moment for examples.
 const MOMENT: &str = "2026-11-21T09:14:18.206Z";
+/// The day of examples.
+const DAY: &str = "2026-11-21";
 
 /// The whole document.
 pub(crate) fn document() -> Value {
@@ -303,6 +305,11 @@ impl Document {
         if let Some(values) = schema["enum"].as_array() {
             return values[0].clone();
         }
+        if let Some(parts) = schema["allOf"].as_array() {
+            let parts = parts.iter().map(|part| self.example(part, place));
+            let members = parts.filter_map(|part| part.as_object().cloned()).flatten();
+            return Value::Object(members.collect());
+        }
         match schema["type"].as_str() {
             Some("array") => json!([self.example(&schema["items"], place)]),
             Some("object") => {
@@ -317,6 +324,7 @@ impl Document {
             }
             Some("boolean") => false.into(),
             Some("string") if schema["format"] == "date-time" => MOMENT.into(),
+            Some("string") if schema["format"] == "date" => DAY.into(),
             _ => panic!("{place} needs an example: {schema}"),
         }
     }
