@@ -58,7 +58,8 @@ pub(crate) struct MediaInsights {
     /// By Meta's names. What Instagram does not have is absent, and not zero; it may be two days late.
     #[schema(example = json!({ "reach": 812, "saved": 9 }))]
     figures: BTreeMap<String, u64>,
-    /// (likes + comments + saves + shares) ÷ followers; absent where nothing of it is known.
+    /// (likes + comments + saves + shares) ÷ followers, where one of them is hidden Instagram's total interactions ÷ followers;
+    /// absent where neither is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0.042)]
     engagement_rate: Option<f64>,

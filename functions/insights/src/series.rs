@@ -145,6 +145,9 @@ pub(crate) fn asked_metrics(
                 let told = retired.successor;
                 let told = told.and_then(|told| known.iter().copied().find(|one| *one == told));
                 let place = match told {
+                    Some(told) if retired.is_part => format!(
+                        "It was one part of what `{told}` counts: what is told here is the total of `{told}`, and not the same figure."
+                    ),
                     Some(told) => format!("`{told}` took its place, and is what is told here."),
                     None => "Nothing takes its place here.".to_owned(),
                 };
@@ -331,5 +334,23 @@ mod tests {
         assert!(wanted.is_empty());
         assert!(notes[0].message.contains("Nothing takes its place"));
         assert!(asked_metrics("invented", &all_metrics(), unknown_metric).is_err());
+        let message = |name: &str| {
+            let known = ["profile_links_taps", "navigation", "views"];
+            let (wanted, notes) = asked_metrics(name, &known, unknown_metric).unwrap();
+            assert_eq!(wanted.len(), 1, "{name}");
+            notes[0].message.clone()
+        };
+        for (name, successor) in [
+            ("website_clicks", "profile_links_taps"),
+            ("get_direction_clicks", "profile_links_taps"),
+            ("exits", "navigation"),
+            ("taps_back", "navigation"),
+            ("taps_forward", "navigation"),
+        ] {
+            let note = message(name);
+            let total = format!("the total of `{successor}`, and not the same figure");
+            assert!(note.contains(&total), "{note}");
+        }
+        assert!(!message("plays").contains("not the same figure"));
     }
 }
