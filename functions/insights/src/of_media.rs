@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
 use shared::cache::{self, Aged};
+use shared::config::INSIGHTS_SCOPE;
 use shared::engagement::StoryMetrics;
 use shared::graph::{Endpoint, MediaKind};
 use shared::http::{MediaId, OwnAccount, Problem, QueryString};
@@ -112,6 +113,10 @@ pub(crate) async fn get_media_insights(
     let asked = asked
         .map(|text| asked_metrics(text, &known, unknown_media_metric))
         .transpose()?;
+    // Code 10 is Instagram's word for a story with too few viewers as well as for a missing scope.
+    if !account.has_scope(INSIGHTS_SCOPE) {
+        return Err(Problem::permission_missing());
+    }
     let name = format!("insights {id} {}", account.connection_generation);
     let cached = cache::through(&app, &account.id, &name, async {
         let reading = Reading::of(&app, &account, "reader").await?;
@@ -218,7 +223,7 @@ shared::refusals!(
     /// Why Instagram does not tell a media's figures.
     pub(crate) MediaInsightsRefusals: reading::refusals(&[Endpoint::ReadMedia, Endpoint::MediaInsights])
         .into_iter()
-        .chain([unknown_media_metric(&known_metrics())])
+        .chain([unknown_media_metric(&known_metrics()), Problem::permission_missing()])
 );
 
 fn unknown_media_metric(known: &[&str]) -> Problem {
