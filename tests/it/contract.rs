@@ -73,7 +73,8 @@ pub(crate) fn check(call: &HttpCall, reply: &Reply) -> Option<Refused> {
     let code = if kind == "text/html" {
         code_on_page(reply)
     } else {
-        let body = reply.json();
+        let is_json = matches!(kind, "application/json" | "application/problem+json");
+        let body = if is_json { reply.json() } else { reply.text().into() };
         let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{operation} {} {kind}", reply.status);
         let validator = validators

@@ -13,7 +13,6 @@ use shared::config::INSIGHTS_SCOPE;
 use shared::engagement::StoryMetrics;
 use shared::graph::{Endpoint, MediaKind};
 use shared::http::{MediaId, OwnAccount, Problem, QueryString};
-use shared::media::days::{plus, start_of};
 use shared::media::{StoredMedia, figures, figures_of, metrics};
 use shared::reading::{self, Reading};
 use shared::table::keys;
@@ -171,14 +170,10 @@ pub(crate) async fn list_story_insights(
     let today = shared::media::days::day_of(app.clock.now()).to_string();
     let until = query.until.as_deref().unwrap_or(&today);
     let span = Span::of(&app, query.since.as_deref(), Some(until))?;
-    let times = (
-        Some(start_of(span.since)),
-        Some(start_of(plus(span.until, 1))),
-    );
     let is_story = |media: &StoredMedia| media.kind == MediaKind::Story;
     let page = app
         .table
-        .stored_media(&account.id, times, MOST_STORIES, None, is_story)
+        .stored_media(&account.id, span.times(), MOST_STORIES, None, is_story)
         .await?;
     let places = page.media.iter();
     let places = places.map(|story| keys::story(&account.id, &story.id));
