@@ -158,6 +158,8 @@ pub(crate) async fn get_media_insights(
 }
 
 /// Lists an account's stories with their figures, the latest first, 100 at most; they are kept when the stories are over.
+///
+/// They are looked for among the 4,500 newest media of these days.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/stories/insights", responses(
     (status = 200, description = "Stories.", body = StoryInsights),
     SpanRefusals,
