@@ -87,6 +87,24 @@ impl Table {
         })
     }
 
+    /// Whether a media is stored. Keys begin with when it was published, so all are looked through, the newest first.
+    pub async fn has_media(&self, account: &str, id: &str) -> Result<bool, AwsError> {
+        let mut after = None;
+        loop {
+            let is_it = |media: &StoredMedia| media.id == id;
+            let page = self
+                .stored_media(account, (None, None), 1, after, is_it)
+                .await?;
+            if !page.media.is_empty() {
+                return Ok(true);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Stored media whose sort keys lie between these two, the second one excluded where it is given, newest first.
     pub async fn media_between(
         &self,
