@@ -16,14 +16,14 @@ use serde::de::DeserializeOwned;
 use crate::app::App;
 use crate::digest::sha256_hex;
 use crate::http::Problem;
-use crate::table::cache::Kept;
+use crate::table::cache::{Kept, Lease};
 
 /// Whoever asks Instagram has an answer by then, or has died.
 const LEASE: SignedDuration = SignedDuration::from_secs(15);
 /// How often and how far apart those look who wait.
 const LOOKS: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
-/// A larger answer is not kept: an item of the table has 400 KB at most.
+/// A larger answer is not kept, but that it is: an item of the table has 400 KB at most.
 const LARGEST: usize = 300_000;
 
 /// An answer, and how old it is.
@@ -49,28 +49,28 @@ pub async fn through<T: Serialize + DeserializeOwned>(
 ) -> Result<Cached<T>, Problem> {
     let life = app.config.api.media_cache;
     if life.is_zero() {
-        return Ok(Cached {
-            value: fetch.await?,
-            at: app.clock.now(),
-            is_hit: false,
-        });
+        return unshared(app, fetch).await;
     }
     let digest = sha256_hex(name.as_bytes());
     for _ in 0..LOOKS {
         let now = app.clock.now();
         let kept = app.table.kept_answer(account, &digest).await?;
-        if let Some(found) = kept.as_ref().and_then(|kept| fresh(kept, now, life)) {
-            return Ok(found);
+        if let Some(kept) = kept.as_ref().filter(|kept| is_fresh(kept, now, life)) {
+            if kept.is_too_large {
+                return unshared(app, fetch).await;
+            }
+            if let Some(found) = found(kept) {
+                return Ok(found);
+            }
         }
         let leased_until = kept.as_ref().and_then(|kept| kept.leased_until);
-        let is_leased = leased_until.is_some_and(|until| until > now);
-        if !is_leased
-            && app
-                .table
-                .lease_answer(account, &digest, kept.as_ref(), now + LEASE)
-                .await?
-        {
-            return fetch_and_keep(app, account, &digest, fetch).await;
+        if leased_until.is_none_or(|until| until <= now) {
+            let until = now + LEASE;
+            let table = &app.table;
+            let lease = table.lease_answer(account, &digest, kept.as_ref(), until);
+            if let Some(lease) = lease.await? {
+                return fetch_and_keep(app, account, &digest, lease, fetch).await;
+            }
         }
         app.clock.sleep(BETWEEN_LOOKS).await;
     }
@@ -87,50 +87,55 @@ pub async fn forget(app: &Arc<App>, account: &str, name: &str) -> Result<(), Pro
     Ok(app.table.forget_answer(account, &digest).await?)
 }
 
+async fn unshared<T>(
+    app: &Arc<App>,
+    fetch: impl Future<Output = Result<T, Problem>>,
+) -> Result<Cached<T>, Problem> {
+    Ok(Cached {
+        value: fetch.await?,
+        at: app.clock.now(),
+        is_hit: false,
+    })
+}
+
 async fn fetch_and_keep<T: Serialize>(
     app: &Arc<App>,
     account: &str,
     digest: &str,
+    lease: Lease,
     fetch: impl Future<Output = Result<T, Problem>>,
 ) -> Result<Cached<T>, Problem> {
-    let fetched = fetch.await;
-    let at = app.clock.now();
-    let text = fetched.as_ref().ok().map(serde_json::to_string);
-    let text = text
-        .and_then(Result::ok)
-        .filter(|text| text.len() <= LARGEST);
-    // Without an answer the lease ends at once, so that the next one may try.
+    let fetched = unshared(app, fetch).await;
+    let text = fetched.as_ref().ok().map(|fetched| {
+        let text = serde_json::to_string(&fetched.value).ok();
+        (fetched.at, text.filter(|text| text.len() <= LARGEST))
+    });
     match text {
-        Some(text) => {
+        Some((at, text)) => {
             let kept = Kept {
-                text,
+                is_too_large: text.is_none(),
+                text: text.unwrap_or_default(),
                 at: Some(at),
                 leased_until: None,
             };
             let expiry = at + app.config.api.media_cache;
             app.table
-                .keep_answer(account, digest, &kept, expiry)
+                .keep_answer(account, digest, &kept, lease, expiry)
                 .await?;
         }
-        None => app.table.forget_answer(account, digest).await?,
+        None => app.table.end_lease(account, digest, lease).await?,
     }
-    Ok(Cached {
-        value: fetched?,
-        at,
-        is_hit: false,
-    })
+    fetched
 }
 
-fn fresh<T: DeserializeOwned>(
-    kept: &Kept,
-    now: Timestamp,
-    life: SignedDuration,
-) -> Option<Cached<T>> {
-    let at = kept.at.filter(|at| now.duration_since(*at) < life)?;
-    let value = serde_json::from_str(&kept.text).ok()?;
+fn is_fresh(kept: &Kept, now: Timestamp, life: SignedDuration) -> bool {
+    kept.at.is_some_and(|at| now.duration_since(at) < life)
+}
+
+fn found<T: DeserializeOwned>(kept: &Kept) -> Option<Cached<T>> {
     Some(Cached {
-        value,
-        at,
+        value: serde_json::from_str(&kept.text).ok()?,
+        at: kept.at?,
         is_hit: true,
     })
 }

@@ -24,7 +24,7 @@ use crate::aws::AwsError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::graph::GraphError;
-use crate::http::edge;
+use crate::http::edge::{edge, in_one_piece};
 use crate::metrics::{self, FUNCTION, Unit};
 use crate::tasks::{Message, Task};
 use crate::telemetry::{self, Scope};
@@ -273,11 +273,7 @@ struct Answer(axum::response::Response);
 impl IntoResponse for Answer {
     fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         Box::pin(async move {
-            let (parts, body) = self.0.into_parts();
-            // Our own answers are in memory, so that reading one does not fail.
-            let bytes = axum::body::to_bytes(body, usize::MAX)
-                .await
-                .unwrap_or_default();
+            let (parts, bytes) = in_one_piece(self.0).await.into_parts();
             let body = match String::from_utf8(bytes.into()) {
                 Ok(text) => Body::Text(text),
                 Err(error) => Body::Binary(error.into_bytes()),

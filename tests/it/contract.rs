@@ -73,7 +73,8 @@ pub(crate) fn check(call: &HttpCall, reply: &Reply) -> Option<Refused> {
     let code = if kind == "text/html" {
         code_on_page(reply)
     } else {
-        let body = reply.json();
+        let is_json = matches!(kind, "application/json" | "application/problem+json");
+        let body = if is_json { reply.json() } else { reply.text().into() };
         let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{operation} {} {kind}", reply.status);
         let validator = validators
@@ -244,6 +245,8 @@ const WITH_A_STORY: &[&str] = &[
     "template_not_found",
     "template_value_missing",
     "template_value_unknown",
+    "too_many_accounts",
+    "too_many_days",
     "too_many_posts",
 ];
 
@@ -289,6 +292,8 @@ impl Probe {
         path.replace("{id}", id)
             .replace("{postId}", &self.post)
             .replace("{templateId}", &self.template)
+            .replace("{mediaId}", "17895000000000001")
+            .replace("{commentId}", "17870000000000001")
     }
 
     async fn probe(&self, name: &str, operation: &Value) {
@@ -308,7 +313,7 @@ impl Probe {
                 self.send(operation, to(id, ""), admin).await;
             }
         }
-        for last in ["{postId}", "{templateId}"] {
+        for last in ["{postId}", "{templateId}", "{mediaId}", "{commentId}"] {
             if path.contains(last) {
                 let target = self.path(&path.replace(last, "x%2Fy%2Fz"), &self.own);
                 self.send(operation, HttpCall::new(method, &target), admin)

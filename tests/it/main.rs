@@ -3,6 +3,7 @@
 mod alarms;
 mod announcements;
 mod aws_faults;
+mod cache;
 mod contract;
 mod coverage;
 mod crash;
@@ -10,6 +11,8 @@ mod deletion;
 mod deployment;
 mod due;
 mod events;
+mod export;
+mod insights_api;
 mod issued;
 mod journey;
 mod lease;

@@ -1,7 +1,9 @@
 //! Every route × whose record × who asks, over HTTP, through the authorizer: the status of each.
 
 use axum::Router;
+use axum::body::Body;
 use axum::routing::get;
+use futures_util::stream;
 use instagram_sim::{ContentKind, Person};
 use local::jwt;
 use local::routes::ROUTES;
@@ -498,4 +500,31 @@ async fn i15_a_panic_is_answered_and_logged_once_and_says_nothing_of_our_insides
         (lines[0]["status"].as_u64(), lines[0]["cause"].as_str()),
         (Some(500), Some("panicked"))
     );
+}
+
+#[tokio::test]
+async fn i15_a_body_that_breaks_off_is_a_failure_and_not_half_an_answer() {
+    let world = World::start().await;
+    async fn half() -> Body {
+        let broken = std::io::Error::other("canary-inside");
+        Body::from_stream(stream::iter([Ok("half a file"), Err(broken)]))
+    }
+    let routes = Router::new().route("/breaks-off", get(half).post(half));
+    let function = Function::new(world.app("accounts")).with_routes(routes);
+    for (method, id) in [("GET", "a-broken-get"), ("POST", "a-broken-post")] {
+        let call = HttpCall::new(method, "/breaks-off").header("x-correlation-id", id);
+        let call = call.as_user("ann", "acme", "editor");
+        let call = call.header("idempotency-key", "broken-1");
+        let reply = world.call(&function, &call).await.expect("an answer");
+        assert_eq!(
+            (reply.status, reply.json()["code"].as_str()),
+            (500, Some("internal_error")),
+            "{method}"
+        );
+        assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+        assert_eq!(reply.json()["correlationId"], id);
+        assert!(!reply.text().contains("half a file") && !reply.text().contains("canary"));
+        let lines = world::logs::lines_of(id);
+        assert_eq!(lines[0]["status"].as_u64(), Some(500), "{lines:?}");
+    }
 }

@@ -1,11 +1,12 @@
 //! All accounts of a company together: totals, change, series, each account, the best posts; and accounts side by side.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use shared::account::{Account, PLATFORM};
@@ -18,15 +19,18 @@ use shared::table::accounts::AccountFilter;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::best::{TopMedia, posts_of, sort, top_of};
-use crate::series::{LEVELS, Series, all_metrics, series_of};
+use crate::series::{Series, all_metrics, series_of};
 use crate::time::{Granularity, GranularityRefusals, Span, SpanRefusals};
+use crate::totals::{Sum, Total, add_series};
 
 /// So many accounts are put together at most.
 const MOST_ACCOUNTS: usize = 200;
+/// So many days of accounts are put together at most: 100 days of 200 accounts, or two years of 27.
+const MOST_ACCOUNT_DAYS: i64 = 20_000;
 /// So many are compared.
 const MOST_COMPARED: usize = 10;
 /// So many are read at once.
-const READ_AT_ONCE: usize = 8;
+const READ_AT_ONCE: usize = 4;
 /// So many of the best posts are shown.
 const BEST: usize = 10;
 
@@ -93,7 +97,9 @@ pub(crate) struct Analytics {
     until: Date,
     /// By metric.
     totals: BTreeMap<String, Total>,
-    /// By time: the sum of the accounts of which it is known.
+    /// By time. Of what is counted by day, the sum of the accounts of which it is known. `followers`, `following` and `media`
+    /// are told where they are known of every account of which any of these days is: from an account's first known day on, its
+    /// last figure holds where there is none.
     series: Vec<Series>,
     /// Each account.
     accounts: Vec<AccountTotals>,
@@ -135,24 +141,10 @@ pub(crate) struct Comparison {
     accounts: Vec<AccountTotals>,
 }
 
-/// A metric's figure of the days, and of as many days before.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub(crate) struct Total {
-    /// The sum of the days of which it is known; of `followers`, `following` and `media` the last that is known. `null`: no
-    /// day is known.
-    #[schema(example = 31450)]
-    value: Option<u64>,
-    /// The same of as many days before.
-    #[schema(example = 29870)]
-    previous: Option<u64>,
-    /// (value − previous) ÷ previous; `null` where one of them is not known, or the earlier is zero.
-    #[schema(example = 0.052896)]
-    change: Option<f64>,
-}
-
 /// What was read of an account.
 struct Read {
-    totals: AccountTotals,
+    account: AccountTotals,
+    sums: BTreeMap<&'static str, Sum>,
     days: Vec<Day>,
     top: Vec<TopMedia>,
 }
@@ -160,7 +152,7 @@ struct Read {
 /// Shows how all accounts of the company are doing together, from what syncs have stored.
 #[utoipa::path(get, path = "/analytics", responses(
     (status = 200, description = "How they are doing.", body = Analytics),
-    SpanRefusals, GranularityRefusals, AccountsRefusals,
+    SpanRefusals, GranularityRefusals, AccountsRefusals, DaysRefusals,
 ))]
 pub(crate) async fn get_analytics(
     State(app): State<Arc<App>>,
@@ -173,7 +165,7 @@ pub(crate) async fn get_analytics(
 /// Shows how all Instagram accounts of the company are doing together.
 #[utoipa::path(get, path = "/analytics/instagram", responses(
     (status = 200, description = "How they are doing.", body = Analytics),
-    SpanRefusals, GranularityRefusals, AccountsRefusals,
+    SpanRefusals, GranularityRefusals, AccountsRefusals, DaysRefusals,
 ))]
 pub(crate) async fn get_instagram_analytics(
     State(app): State<Arc<App>>,
@@ -204,11 +196,11 @@ pub(crate) async fn compare_accounts(
     for id in ids {
         accounts.push(own_account(&app, &caller, id).await?);
     }
-    let read = read_all(&app, &accounts, span).await?;
+    let read = read_each(&app, accounts, span).map_ok(|read| read.account);
     Ok(Json(Comparison {
         since: span.since,
         until: span.until,
-        accounts: read.into_iter().map(|read| read.totals).collect(),
+        accounts: read.try_collect().await?,
     }))
 }
 
@@ -224,31 +216,30 @@ async fn analytics(
         account_id: query.account_id,
     };
     let accounts = accounts_of(app, caller, &wanted).await?;
-    let read = read_all(app, &accounts, span).await?;
+    if !is_bounded(accounts.len(), span) {
+        return Err(too_many_days());
+    }
     let mut series: Vec<Series> = Vec::new();
-    let mut totals: BTreeMap<String, Total> = BTreeMap::new();
+    let mut totals: BTreeMap<&str, Sum> = BTreeMap::new();
     let mut top_media = Vec::new();
     let mut each = Vec::new();
-    for one in read {
+    let mut read = pin!(read_each(app, accounts, span));
+    while let Some(one) = read.try_next().await? {
         let own = series_of(&one.days, span, granularity, &all_metrics());
-        match series.is_empty() {
-            true => series = own,
-            false => add_series(&mut series, &own),
-        }
-        for (metric, total) in &one.totals.totals {
-            totals.entry(metric.clone()).or_default().add(total);
+        add_series(&mut series, own);
+        for (metric, sum) in &one.sums {
+            totals.entry(*metric).or_default().add(sum);
         }
         top_media.extend(one.top);
-        each.push(one.totals);
+        sort(&mut top_media);
+        top_media.truncate(BEST);
+        each.push(one.account);
     }
-    totals.values_mut().for_each(Total::compare);
-    sort(&mut top_media);
-    top_media.truncate(BEST);
     Ok(Json(Analytics {
         platforms: vec![PLATFORM.to_owned()],
         since: span.since,
         until: span.until,
-        totals,
+        totals: shown(&totals),
         series,
         accounts: each,
         top_media,
@@ -297,13 +288,18 @@ async fn own_account(app: &Arc<App>, caller: &Caller, id: &str) -> Result<Accoun
     own.ok_or_else(Problem::account_not_found)
 }
 
-async fn read_all(app: &Arc<App>, accounts: &[Account], span: Span) -> Result<Vec<Read>, Problem> {
-    // Clones: a closure over borrowed accounts would make the future one that cannot be sent.
-    stream::iter(accounts.to_vec())
-        .map(|account| async move { read(app, &account, span).await })
+/// What is known of each account, in their order: a few of them are read at once, and none is held that was taken.
+fn read_each(
+    app: &Arc<App>,
+    accounts: Vec<Account>,
+    span: Span,
+) -> impl Stream<Item = Result<Read, Problem>> {
+    stream::iter(accounts)
+        .map(move |account| {
+            let app = app.clone();
+            async move { read(&app, &account, span).await }
+        })
         .buffered(READ_AT_ONCE)
-        .try_collect()
-        .await
 }
 
 async fn read(app: &Arc<App>, account: &Account, span: Span) -> Result<Read, Problem> {
@@ -316,75 +312,44 @@ async fn read(app: &Arc<App>, account: &Account, span: Span) -> Result<Read, Pro
         days.into_iter().partition(|day| day.day < span.since);
     let media = posts_of(app, account, span).await?;
     let mean_engagement_rate = mean_engagement_rate(&media, account.follower_count);
-    let totals = all_metrics().into_iter().map(|metric| {
-        let mut total = Total {
-            value: total_of(&days, metric),
-            previous: total_of(&earlier, metric),
-            change: None,
-        };
-        total.compare();
-        (metric.to_owned(), total)
-    });
+    let sums: BTreeMap<&str, Sum> = all_metrics()
+        .into_iter()
+        .map(|metric| (metric, Sum::of(&days, &earlier, span, metric)))
+        .collect();
     Ok(Read {
-        totals: AccountTotals {
+        account: AccountTotals {
             account_id: account.id.clone(),
             username: account.username.clone(),
             client_id: account.client_id.clone(),
-            totals: totals.collect(),
+            totals: shown(&sums),
             mean_engagement_rate,
         },
+        sums,
         top: top_of(account, media, "interactions", BEST),
         days,
     })
 }
 
-fn total_of(days: &[Day], metric: &str) -> Option<u64> {
-    let mut known = days.iter().filter_map(|day| day.figure(metric));
-    if LEVELS.contains(&metric) {
-        return known.next_back();
-    }
-    let first = known.next()?;
-    Some(known.fold(first, u64::saturating_add))
+fn shown(sums: &BTreeMap<&str, Sum>) -> BTreeMap<String, Total> {
+    let totals = sums.iter();
+    totals
+        .map(|(metric, sum)| ((*metric).to_owned(), sum.total()))
+        .collect()
 }
 
-fn add_series(sum: &mut [Series], other: &[Series]) {
-    for (sum, other) in sum.iter_mut().zip(other) {
-        for (point, other) in sum.points.iter_mut().zip(&other.points) {
-            point.value = added(point.value, other.value);
-            point.days = point.days.max(other.days);
-        }
-    }
-}
-
-fn added(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    match (one, other) {
-        (None, None) => None,
-        (one, other) => Some(
-            one.unwrap_or_default()
-                .saturating_add(other.unwrap_or_default()),
-        ),
-    }
-}
-
-impl Total {
-    fn add(&mut self, other: &Self) {
-        self.value = added(self.value, other.value);
-        self.previous = added(self.previous, other.previous);
-    }
-
-    fn compare(&mut self) {
-        let known = self.value.zip(self.previous);
-        let known = known.filter(|(_, previous)| *previous > 0);
-        self.change = known.map(|(value, previous)| {
-            let change = (value as f64 - previous as f64) / previous as f64;
-            (change * 1_000_000.0).round() / 1_000_000.0
-        });
-    }
+/// Whether a function can read so many accounts' days while a caller waits.
+fn is_bounded(accounts: usize, span: Span) -> bool {
+    let accounts = i64::try_from(accounts).unwrap_or(i64::MAX);
+    accounts.saturating_mul(span.days()) <= MOST_ACCOUNT_DAYS
 }
 
 shared::refusals!(
     /// Which accounts are refused.
     pub(crate) AccountsRefusals: [Problem::account_not_found(), too_many_accounts()]
+);
+shared::refusals!(
+    /// How many days are refused.
+    pub(crate) DaysRefusals: [too_many_days()]
 );
 shared::refusals!(
     /// Which comparison is refused.
@@ -395,6 +360,15 @@ fn too_many_accounts() -> Problem {
     Problem::unprocessable(
         "too_many_accounts",
         format!("More than {MOST_ACCOUNTS} accounts cannot be put together: name a client."),
+    )
+}
+
+fn too_many_days() -> Problem {
+    Problem::unprocessable(
+        "too_many_days",
+        format!(
+            "Accounts times days must be {MOST_ACCOUNT_DAYS} at most: ask for fewer days, or name a client or an account."
+        ),
     )
 }
 
@@ -410,20 +384,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_needs_both_and_an_earlier_one_that_is_not_zero() {
-        let change = |value, previous| {
-            let mut total = Total {
-                value,
-                previous,
-                change: None,
-            };
-            total.compare();
-            total.change
+    fn so_many_days_of_so_many_accounts_are_put_together_and_no_more() {
+        let span = |since: &str| Span {
+            since: since.parse().unwrap(),
+            until: "2026-11-20".parse().unwrap(),
         };
-        assert_eq!(change(Some(110), Some(100)), Some(0.1));
-        assert_eq!(change(Some(90), Some(100)), Some(-0.1));
-        assert_eq!(change(Some(90), Some(0)), None);
-        assert_eq!(change(None, Some(100)), None);
-        assert_eq!(change(Some(90), None), None);
+        assert!(is_bounded(200, span("2026-08-13")));
+        assert!(!is_bounded(200, span("2026-08-12")));
+        assert!(is_bounded(27, span("2024-11-20")));
+        assert!(!is_bounded(28, span("2024-11-20")));
     }
 }

@@ -15,7 +15,6 @@ use shared::aws::AwsError;
 use shared::graph::MediaKind;
 use shared::http::paging::{self, PageRefusals};
 use shared::http::{OwnAccount, Problem, QueryString};
-use shared::media::days::{plus, start_of};
 use shared::media::{MEAN_OF, StoredMedia, mean_engagement_rate};
 use utoipa::{IntoParams, ToSchema};
 
@@ -212,13 +211,9 @@ pub(crate) async fn posts_of(
     account: &Account,
     span: Span,
 ) -> Result<Vec<StoredMedia>, AwsError> {
-    let times = (
-        Some(start_of(span.since)),
-        Some(start_of(plus(span.until, 1))),
-    );
     let page = app
         .table
-        .stored_media(&account.id, times, LOOKED_AT, None, is_post)
+        .stored_media(&account.id, span.times(), LOOKED_AT, None, is_post)
         .await?;
     Ok(page.media)
 }

@@ -1,29 +1,34 @@
-//! Everything that is stored of an account's days or media, as a file.
+//! Everything that is stored of an account's days or media, as a file: page by page, since API Gateway's HTTP APIs take what a
+//! function answers in one piece.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream;
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use shared::account::Account;
 use shared::app::App;
 use shared::aws::AwsError;
+use shared::http::cursor::{List, invalid_cursor};
+use shared::http::paging;
 use shared::http::{OwnAccount, Problem, QueryString};
 use shared::media::StoredMedia;
-use shared::media::days::{Day, plus, start_of};
+use shared::media::days::Day;
+use shared::table::keys;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::series::all_metrics;
 use crate::time::{Span, SpanRefusals};
 
+/// Lambda sends an answer of 6 MB at most. A page ends before its lines come to more than this in it.
+const MOST_BYTES: usize = 4_000_000;
 /// So many media are read at once.
 const PAGE: usize = 200;
-/// So many days.
-const DAYS_AT_ONCE: i64 = 90;
+/// The header that says where an export goes on.
+const NEXT_CURSOR: &str = "x-next-cursor";
 /// The columns of media.
 const MEDIA_COLUMNS: &[&str] = &[
     "mediaId",
@@ -57,6 +62,9 @@ pub(crate) struct ExportQuery {
     /// The last day; yesterday without it.
     #[param(value_type = Date, required = false, example = "2026-11-20")]
     until: Option<String>,
+    /// Where the export goes on: `x-next-cursor` of its former page, with the same days and formats. Good for a day.
+    #[param(value_type = String, required = false, pattern = "^[A-Za-z0-9_-]{56,2048}$")]
+    cursor: Option<String>,
 }
 
 /// How a line looks.
@@ -79,23 +87,26 @@ enum Rows {
     Media,
 }
 
-/// How far an export has come.
-struct Progress {
-    app: Arc<App>,
-    account: String,
-    followers: Option<u64>,
-    format: Format,
-    rows: Rows,
-    /// What is still to be read.
-    span: Span,
-    after: Option<String>,
-    is_over: bool,
-    lines: VecDeque<String>,
+/// Lines that fit one answer.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    /// What they come to in Lambda's answer.
+    bytes: usize,
 }
 
-/// Writes what is stored of an account's days or media, line by line. What is not known is empty, and not zero.
+/// Writes what is stored of an account's days or media, a line for each. What is not known is empty, and not zero.
+///
+/// The lines come in pages of at most 4 MB, since API Gateway takes an answer in one piece: as long as there is more, the header
+/// `x-next-cursor` says where it goes on. The line of names stands on the first page only, so that all pages, one after the
+/// other, are the file.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/export", responses(
-    (status = 200, description = "The lines.", body = String, content_type = "text/csv"),
+    (status = 200, description = "The lines.", content(
+        (String = "text/csv", example = "day,followers,reach\r\n2026-11-20,4217,812\r\n"),
+        (String = "application/x-ndjson", example = "{\"day\":\"2026-11-20\",\"followers\":4217,\"reach\":812}\n"),
+    ), headers(
+        ("x-next-cursor" = String, description = "Where the export goes on; absent on its last page."),
+    )),
     SpanRefusals, ExportRefusals,
 ))]
 pub(crate) async fn export_insights(
@@ -109,78 +120,113 @@ pub(crate) async fn export_insights(
         Some("ndjson") => (Format::Ndjson, "application/x-ndjson"),
         Some(_) => return Err(invalid_format()),
     };
-    let (rows, columns) = match query.rows.as_deref() {
-        None | Some("days") => (Rows::Days, day_columns()),
-        Some("media") => (Rows::Media, MEDIA_COLUMNS.to_vec()),
+    let rows = match query.rows.as_deref() {
+        None | Some("days") => Rows::Days,
+        Some("media") => Rows::Media,
         Some(_) => return Err(invalid_rows()),
     };
-    let head = (format == Format::Csv).then(|| format!("{}\r\n", columns.join(",")));
-    let progress = Progress {
-        app,
-        followers: account.follower_count,
-        account: account.id,
-        format,
-        rows,
-        span,
-        after: None,
-        is_over: false,
-        lines: head.into_iter().collect(),
+    let route = format!("/instagram/accounts/{}/export", account.id);
+    let filter = format!("{format:?} {rows:?} {} {}", span.since, span.until);
+    let list = List {
+        company: &account.company,
+        route: &route,
+        filter: &filter,
     };
-    let lines = stream::try_unfold(progress, |mut progress| async move {
-        while progress.lines.is_empty() && !progress.is_over {
-            Box::pin(progress.read()).await?;
-        }
-        let line = progress.lines.pop_front();
-        Ok::<_, AwsError>(line.map(|line| (line, progress)))
-    });
-    let mut response = Response::new(Body::from_stream(lines));
+    let after = paging::position(&app, &list, query.cursor.as_deref()).await?;
+    let (lines, next) = match rows {
+        Rows::Days => (days(&app, &account, span, format).await?, None),
+        Rows::Media => media(&app, &account, span, format, after).await?,
+    };
+    let mut response = Response::new(Body::from(lines.text));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(
         header::CONTENT_DISPOSITION,
         HeaderValue::from_static("attachment"),
     );
+    let next = paging::next_cursor(&app, &list, next).await?;
+    if let Some(next) = next.and_then(|next| HeaderValue::try_from(next).ok()) {
+        headers.insert(HeaderName::from_static(NEXT_CURSOR), next);
+    }
     Ok(response)
 }
 
-impl Progress {
-    /// Reads the next lines.
-    async fn read(&mut self) -> Result<(), AwsError> {
-        match self.rows {
-            Rows::Days => {
-                let last = plus(self.span.since, DAYS_AT_ONCE - 1).min(self.span.until);
-                let days = self.app.table.days(&self.account, self.span.since, last);
-                let days = days.await?;
-                let columns = day_columns();
-                for day in &days {
-                    let value_of = |name: &str| day_value(day, name);
-                    self.lines.push_back(line(self.format, &columns, value_of));
-                }
-                self.is_over = last == self.span.until;
-                self.span.since = plus(last, 1);
-            }
-            Rows::Media => {
-                let times = (
-                    Some(start_of(self.span.since)),
-                    Some(start_of(plus(self.span.until, 1))),
-                );
-                let after = self.after.take();
-                let page = self
-                    .app
-                    .table
-                    .stored_media(&self.account, times, PAGE, after, |_| true)
-                    .await?;
-                for media in &page.media {
-                    let value_of = |name: &str| media_value(media, self.followers, name);
-                    let line = line(self.format, MEDIA_COLUMNS, value_of);
-                    self.lines.push_back(line);
-                }
-                self.is_over = page.next.is_none();
-                self.after = page.next;
-            }
-        }
-        Ok(())
+/// A line for each day: all that a span can have fit one page.
+async fn days(
+    app: &Arc<App>,
+    account: &Account,
+    span: Span,
+    format: Format,
+) -> Result<Lines, AwsError> {
+    let columns = day_columns();
+    let mut lines = Lines::headed(format, &columns);
+    for day in app.table.days(&account.id, span.since, span.until).await? {
+        lines.add(&line(format, &columns, |name| day_value(&day, name)));
     }
+    Ok(lines)
+}
+
+/// A line for each media after this position, and where the next page begins.
+async fn media(
+    app: &Arc<App>,
+    account: &Account,
+    span: Span,
+    format: Format,
+    mut after: Option<String>,
+) -> Result<(Lines, Option<String>), AwsError> {
+    let mut lines = match &after {
+        None => Lines::headed(format, MEDIA_COLUMNS),
+        Some(_) => Lines::default(),
+    };
+    loop {
+        let page = app
+            .table
+            .stored_media(&account.id, span.times(), PAGE, after.clone(), |_| true)
+            .await?;
+        for media in &page.media {
+            let value_of = |name: &str| media_value(media, account.follower_count, name);
+            let line = line(format, MEDIA_COLUMNS, value_of);
+            if !lines.has_room_for(&line) {
+                return Ok((lines, after));
+            }
+            lines.add(&line);
+            after = Some(keys::media(&account.id, media.published_at, &media.id).sk);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok((lines, None));
+        }
+    }
+}
+
+impl Lines {
+    /// The line of names, where the format has one.
+    fn headed(format: Format, columns: &[&str]) -> Self {
+        let mut lines = Self::default();
+        if format == Format::Csv {
+            lines.add(&format!("{}\r\n", columns.join(",")));
+        }
+        lines
+    }
+
+    fn has_room_for(&self, line: &str) -> bool {
+        self.bytes + bytes_in_json(line) <= MOST_BYTES
+    }
+
+    fn add(&mut self, line: &str) {
+        self.bytes += bytes_in_json(line);
+        self.text.push_str(line);
+    }
+}
+
+/// How long a text is within the JSON that Lambda is answered.
+fn bytes_in_json(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    });
+    escaped.sum()
 }
 
 fn day_columns() -> Vec<&'static str> {
@@ -246,7 +292,7 @@ fn cell(text: &str) -> String {
 
 shared::refusals!(
     /// What of an export is refused.
-    pub(crate) ExportRefusals: [invalid_format(), invalid_rows()]
+    pub(crate) ExportRefusals: [invalid_format(), invalid_rows(), invalid_cursor()]
 );
 
 fn invalid_format() -> Problem {
@@ -267,6 +313,19 @@ mod tests {
         assert_eq!(cell("a, \"b\"\nc"), "\"a, \"\"b\"\"\nc\"");
         assert_eq!(cell("=1+1"), "'=1+1");
         assert_eq!(cell("@corner.bakery, hi"), "\"'@corner.bakery, hi\"");
+    }
+
+    #[test]
+    fn a_page_ends_before_lambda_would_refuse_it() {
+        for text in ["a,\"b\"\r\n", "caf\u{e9} \u{1f44d}\t\\", "\u{1}\u{8}\u{1f}\u{7f}"] {
+            let json = serde_json::to_string(text).unwrap();
+            assert!(bytes_in_json(text) >= json.len() - 2, "{json}");
+        }
+        let mut lines = Lines::headed(Format::Csv, &["day"]);
+        let line = "\"".repeat(1_000_000);
+        assert!(lines.has_room_for(&line));
+        lines.add(&line);
+        assert!(!lines.has_room_for(&line), "a quote takes two bytes");
     }
 
     #[test]

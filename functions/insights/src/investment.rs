@@ -8,11 +8,15 @@ use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shared::account::Account;
 use shared::app::App;
+use shared::graph::{Endpoint, ErrorKind};
+use shared::http::meta_ids::media_not_found;
 use shared::http::{
     Caller, EditableAccount, JsonBody, MediaId, OwnAccount, Problem, QueryString, given,
 };
 use shared::media::Investment;
+use shared::reading::{self, Reading};
 use utoipa::ToSchema;
 
 use crate::analytics::{AccountsQuery, AccountsRefusals, accounts_of};
@@ -75,7 +79,7 @@ pub(crate) struct ReturnView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 341)]
     clicks: Option<u64>,
-    /// What a click cost.
+    /// What a click cost: of what was spent on media of which somebody said how many clicks they brought.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0.353)]
     cost_per_click: Option<f64>,
@@ -119,6 +123,8 @@ struct Sum {
     spend: i64,
     revenue: i64,
     clicks: Option<u64>,
+    /// What was spent where clicks are known: a click costs a part of this.
+    spend_on_clicks: i64,
 }
 
 impl Sum {
@@ -127,6 +133,7 @@ impl Sum {
             spend: investment.spend,
             revenue: investment.revenue,
             clicks: investment.clicks,
+            spend_on_clicks: investment.clicks.map_or(0, |_| investment.spend),
         }
     }
 
@@ -134,12 +141,10 @@ impl Sum {
         self.spend = self.spend.saturating_add(other.spend);
         self.revenue = self.revenue.saturating_add(other.revenue);
         self.clicks = match (self.clicks, other.clicks) {
-            (None, None) => None,
-            (one, two) => Some(
-                one.unwrap_or_default()
-                    .saturating_add(two.unwrap_or_default()),
-            ),
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
         };
+        self.spend_on_clicks = self.spend_on_clicks.saturating_add(other.spend_on_clicks);
     }
 
     fn view(self, currency: &str) -> ReturnView {
@@ -153,7 +158,8 @@ impl Sum {
             revenue,
             return_on_investment: (self.spend > 0).then(|| rounded((revenue - spend) / spend)),
             clicks: self.clicks,
-            cost_per_click: clicks.map(|clicks| rounded(spend / clicks as f64)),
+            cost_per_click: clicks
+                .map(|clicks| rounded(units(self.spend_on_clicks) / clicks as f64)),
         }
     }
 }
@@ -184,13 +190,15 @@ pub(crate) async fn get_investment(
 }
 
 /// Says what a media cost and brought. What was said before is replaced.
+///
+/// The account must have the media: stored, or at Instagram.
 #[utoipa::path(put, path = "/instagram/accounts/{id}/media/{mediaId}/investment", responses(
     (status = 200, description = "What it cost and brought.", body = InvestmentView),
     InvestmentRefusals,
 ))]
 pub(crate) async fn put_investment(
     State(app): State<Arc<App>>,
-    EditableAccount { account, .. }: EditableAccount,
+    EditableAccount { caller, account }: EditableAccount,
     MediaId(media): MediaId,
     JsonBody(new): JsonBody<NewInvestment>,
 ) -> Result<Json<InvestmentView>, Problem> {
@@ -200,8 +208,13 @@ pub(crate) async fn put_investment(
     if !is_currency {
         return Err(invalid_currency());
     }
+    let mut is_checked = false;
     for _ in 0..TRIES {
         let known = app.table.investment(&account.id, &media).await?;
+        if known.is_none() && !is_checked {
+            needs_media(&app, &account, &caller.user, &media).await?;
+            is_checked = true;
+        }
         let investment = Investment {
             media: media.clone(),
             spend,
@@ -216,6 +229,32 @@ pub(crate) async fn put_investment(
         }
     }
     Err(Problem::unavailable())
+}
+
+/// Nothing is said of a media that the account does not have: that neither is stored nor is at Instagram, as one is that was
+/// published since the last sync.
+async fn needs_media(
+    app: &Arc<App>,
+    account: &Account,
+    by: &str,
+    media: &str,
+) -> Result<(), Problem> {
+    if app.table.has_media(&account.id, media).await? {
+        return Ok(());
+    }
+    let reading = Reading::of(app, account, by).await?;
+    let graph = reading.graph();
+    match graph.one_media(&reading.token, media).await {
+        Err(error) if is_not_there(error.kind) => Err(media_not_found()),
+        answer => reading.take(answer).await.map(|_| ()),
+    }
+}
+
+fn is_not_there(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFoundOrNoAccess | ErrorKind::UnknownObject
+    )
 }
 
 /// Reports what media cost and brought: of each, of each account and of each client. Currencies are never mixed.
@@ -275,7 +314,9 @@ shared::refusals!(
 );
 shared::refusals!(
     /// Which investments are refused.
-    pub(crate) InvestmentRefusals: [invalid_amount(), invalid_currency(), Problem::unavailable()]
+    pub(crate) InvestmentRefusals: reading::refusals(&[Endpoint::ReadMedia])
+        .into_iter()
+        .chain([invalid_amount(), invalid_currency(), Problem::unavailable()])
 );
 
 fn investment_not_found() -> Problem {
@@ -304,34 +345,43 @@ fn invalid_currency() -> Problem {
 mod tests {
     use super::*;
 
+    fn sum(spend: i64, revenue: i64, clicks: Option<u64>) -> Sum {
+        Sum::of(&Investment {
+            media: "1".into(),
+            spend,
+            revenue,
+            currency: "EUR".into(),
+            clicks,
+            updated_at: Timestamp::UNIX_EPOCH,
+            version: 1,
+        })
+    }
+
     #[test]
     fn a_return_is_what_is_left_by_what_was_spent() {
-        let sum = |spend, revenue, clicks| {
-            let sum = Sum {
-                spend,
-                revenue,
-                clicks,
-            };
-            sum.view("EUR")
-        };
-        let view = sum(120_500, 480_000, Some(100));
+        let view = sum(120_500, 480_000, Some(100)).view("EUR");
         assert_eq!(view.return_on_investment, Some(2.983402));
         assert_eq!(view.cost_per_click, Some(1.205));
-        assert_eq!(sum(0, 5_000, Some(0)).return_on_investment, None);
-        assert_eq!(sum(0, 5_000, Some(0)).cost_per_click, None);
+        let nothing = sum(0, 5_000, Some(0)).view("EUR");
+        assert_eq!(nothing.return_on_investment, None);
+        assert_eq!(nothing.cost_per_click, None);
+    }
+
+    #[test]
+    fn what_was_spent_without_a_word_on_clicks_makes_no_click_dearer() {
         let mut all = Sum::default();
-        all.add(Sum {
-            spend: 1,
-            revenue: 2,
-            clicks: None,
-        });
-        assert_eq!(all.clicks, None);
-        all.add(Sum {
-            spend: 1,
-            revenue: 2,
-            clicks: Some(3),
-        });
-        assert_eq!((all.spend, all.revenue, all.clicks), (2, 4, Some(3)));
+        all.add(sum(900_000, 0, None));
+        assert_eq!(all.view("EUR").clicks, None);
+        assert_eq!(all.view("EUR").cost_per_click, None);
+        all.add(sum(120_500, 480_000, Some(90)));
+        all.add(sum(79_500, 20_000, Some(10)));
+        let view = all.view("EUR");
+        assert_eq!((view.spend, view.revenue), (1_100.0, 500.0));
+        assert_eq!(view.clicks, Some(100));
+        assert_eq!(view.cost_per_click, Some(2.0));
+        // Money that brought no click at all makes the others dearer.
+        all.add(sum(100_000, 0, Some(0)));
+        assert_eq!(all.view("EUR").cost_per_click, Some(3.0));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod investment;
 mod of_media;
 mod series;
 mod time;
+mod totals;
 
 shared::routes! {
     series::{get_insights},

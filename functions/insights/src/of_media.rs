@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
 use shared::cache::{self, Aged};
+use shared::config::INSIGHTS_SCOPE;
 use shared::engagement::StoryMetrics;
 use shared::graph::{Endpoint, MediaKind};
 use shared::http::{MediaId, OwnAccount, Problem, QueryString};
-use shared::media::days::{plus, start_of};
 use shared::media::{StoredMedia, figures, figures_of, metrics};
 use shared::reading::{self, Reading};
 use shared::table::keys;
@@ -58,7 +58,8 @@ pub(crate) struct MediaInsights {
     /// By Meta's names. What Instagram does not have is absent, and not zero; it may be two days late.
     #[schema(example = json!({ "reach": 812, "saved": 9 }))]
     figures: BTreeMap<String, u64>,
-    /// (likes + comments + saves + shares) ÷ followers; absent where nothing of it is known.
+    /// (likes + comments + saves + shares) ÷ followers, where one of them is hidden Instagram's total interactions ÷ followers;
+    /// absent where neither is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0.042)]
     engagement_rate: Option<f64>,
@@ -111,6 +112,10 @@ pub(crate) async fn get_media_insights(
     let asked = asked
         .map(|text| asked_metrics(text, &known, unknown_media_metric))
         .transpose()?;
+    // Code 10 is Instagram's word for a story with too few viewers as well as for a missing scope.
+    if !account.has_scope(INSIGHTS_SCOPE) {
+        return Err(Problem::permission_missing());
+    }
     let name = format!("insights {id} {}", account.connection_generation);
     let cached = cache::through(&app, &account.id, &name, async {
         let reading = Reading::of(&app, &account, "reader").await?;
@@ -153,6 +158,8 @@ pub(crate) async fn get_media_insights(
 }
 
 /// Lists an account's stories with their figures, the latest first, 100 at most; they are kept when the stories are over.
+///
+/// They are looked for among the 4,500 newest media of these days.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/stories/insights", responses(
     (status = 200, description = "Stories.", body = StoryInsights),
     SpanRefusals,
@@ -165,14 +172,10 @@ pub(crate) async fn list_story_insights(
     let today = shared::media::days::day_of(app.clock.now()).to_string();
     let until = query.until.as_deref().unwrap_or(&today);
     let span = Span::of(&app, query.since.as_deref(), Some(until))?;
-    let times = (
-        Some(start_of(span.since)),
-        Some(start_of(plus(span.until, 1))),
-    );
     let is_story = |media: &StoredMedia| media.kind == MediaKind::Story;
     let page = app
         .table
-        .stored_media(&account.id, times, MOST_STORIES, None, is_story)
+        .stored_media(&account.id, span.times(), MOST_STORIES, None, is_story)
         .await?;
     let places = page.media.iter();
     let places = places.map(|story| keys::story(&account.id, &story.id));
@@ -217,7 +220,7 @@ shared::refusals!(
     /// Why Instagram does not tell a media's figures.
     pub(crate) MediaInsightsRefusals: reading::refusals(&[Endpoint::ReadMedia, Endpoint::MediaInsights])
         .into_iter()
-        .chain([unknown_media_metric(&known_metrics())])
+        .chain([unknown_media_metric(&known_metrics()), Problem::permission_missing()])
 );
 
 fn unknown_media_metric(known: &[&str]) -> Problem {

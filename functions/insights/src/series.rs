@@ -7,8 +7,10 @@ use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use shared::account::Account;
+use shared::account::{Account, Status};
 use shared::app::App;
+use shared::cache;
+use shared::config::INSIGHTS_SCOPE;
 use shared::graph::Endpoint;
 use shared::http::{OwnAccount, Problem, QueryString};
 use shared::media::days::{Day, KEPT_BY_INSTAGRAM, SETTLED_AFTER, day_of, plus};
@@ -145,6 +147,9 @@ pub(crate) fn asked_metrics(
                 let told = retired.successor;
                 let told = told.and_then(|told| known.iter().copied().find(|one| *one == told));
                 let place = match told {
+                    Some(told) if retired.is_part => format!(
+                        "It was one part of what `{told}` counts: what is told here is the total of `{told}`, and not the same figure."
+                    ),
                     Some(told) => format!("`{told}` took its place, and is what is told here."),
                     None => "Nothing takes its place here.".to_owned(),
                 };
@@ -192,30 +197,45 @@ pub(crate) async fn days_of(
     let synced = app.table.media_sync(&account.id).await?;
     let settled = synced.and_then(|synced| synced.settled_through);
     missing.retain(|day| settled.is_none_or(|settled| *day > settled));
-    if missing.is_empty() || !account.is_live(now) {
-        return Ok(days.into_values().collect());
+    let is_blocked = account.status_at(now) == Status::RateLimited;
+    if is_blocked || !account.is_live(now) || !account.has_scope(INSIGHTS_SCOPE) {
+        missing.clear();
     }
-    let Ok(reading) = Reading::of(app, account, "reader").await else {
-        return Ok(days.into_values().collect());
-    };
     for day in missing {
-        let found = figures::of_day(app, account, &reading.token, day).await;
-        let Ok(found) = reading.take_figures(found).await else {
-            break;
-        };
-        let mut record = days.remove(&day).unwrap_or(Day {
+        let known = days.entry(day).or_insert_with(|| Day {
             day,
             ..Day::default()
         });
-        record.figures.extend(figures_of(&found.insights));
-        record.settled = plus(day, SETTLED_AFTER) <= today;
-        if !record.figures.is_empty() {
+        let Ok(told) = told_of_day(app, account, known).await else {
+            break;
+        };
+        known.figures.extend(told);
+    }
+    Ok(days.into_values().collect())
+}
+
+/// What Instagram tells of a day, through the cache, which remembers for its life that there is nothing too. What there is, is
+/// stored.
+async fn told_of_day(
+    app: &Arc<App>,
+    account: &Account,
+    known: &Day,
+) -> Result<BTreeMap<String, u64>, Problem> {
+    let name = format!("day {} {}", known.day, account.connection_generation);
+    let cached = cache::through(app, &account.id, &name, async {
+        let reading = Reading::of(app, account, "reader").await?;
+        let found = figures::of_day(app, account, &reading.token, known.day).await;
+        let figures = figures_of(&reading.take_figures(found).await?.insights);
+        if !figures.is_empty() {
+            let mut record = known.clone();
+            record.figures.extend(figures.clone());
+            record.settled = plus(known.day, SETTLED_AFTER) <= day_of(app.clock.now());
             // A sync that writes it meanwhile writes the same.
             app.table.write_day(&account.id, &record).await?;
         }
-        days.insert(day, record);
-    }
-    Ok(days.into_values().collect())
+        Ok(figures)
+    });
+    Ok(cached.await?.value)
 }
 
 /// Puts days together.
@@ -331,5 +351,23 @@ mod tests {
         assert!(wanted.is_empty());
         assert!(notes[0].message.contains("Nothing takes its place"));
         assert!(asked_metrics("invented", &all_metrics(), unknown_metric).is_err());
+        let message = |name: &str| {
+            let known = ["profile_links_taps", "navigation", "views"];
+            let (wanted, notes) = asked_metrics(name, &known, unknown_metric).unwrap();
+            assert_eq!(wanted.len(), 1, "{name}");
+            notes[0].message.clone()
+        };
+        for (name, successor) in [
+            ("website_clicks", "profile_links_taps"),
+            ("get_direction_clicks", "profile_links_taps"),
+            ("exits", "navigation"),
+            ("taps_back", "navigation"),
+            ("taps_forward", "navigation"),
+        ] {
+            let note = message(name);
+            let total = format!("the total of `{successor}`, and not the same figure");
+            assert!(note.contains(&total), "{note}");
+        }
+        assert!(!message("plays").contains("not the same figure"));
     }
 }

@@ -1,10 +1,11 @@
 //! Which days are asked for, and how they are put together.
 
 use jiff::civil::{Date, Weekday};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::app::App;
 use shared::http::Problem;
-use shared::media::days::{day_of, plus};
+use shared::media::days::{day_of, plus, start_of};
 use utoipa::ToSchema;
 
 /// So many days are shown where nothing is said.
@@ -62,6 +63,12 @@ impl Span {
             since: plus(self.since, -self.days()),
             until: plus(self.since, -1),
         }
+    }
+
+    /// Its first and its last moment.
+    pub(crate) fn times(self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let end = start_of(plus(self.until, 1)) - SignedDuration::from_millis(1);
+        (Some(start_of(self.since)), Some(end))
     }
 
     /// Its days.

@@ -28,7 +28,7 @@ pub(crate) struct MediaListQuery {
     /// `live`: from Instagram, through a cache. `stored`: as the last sync left it, with figures and what is gone.
     #[param(inline, value_type = Source, required = false, default = "live")]
     source: Option<String>,
-    /// Only media of this kind. A live page may then be shorter than `limit`.
+    /// Only media of this kind.
     #[param(value_type = MediaKind, required = false)]
     kind: Option<String>,
     /// Only media that were not published before.
@@ -37,7 +37,7 @@ pub(crate) struct MediaListQuery {
     /// Only media that were not published after.
     #[param(value_type = Timestamp, required = false, example = "2026-12-21T10:00:00Z")]
     until: Option<String>,
-    /// How many at once.
+    /// How many at once. A page may hold fewer where `kind` matches few, and go on all the same.
     #[param(value_type = u32, required = false, minimum = 1, maximum = 100, default = 25, example = 10)]
     limit: Option<String>,
     /// Where the list goes on: `nextCursor` of its former page, with the same filters. Good for a day.

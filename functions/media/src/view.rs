@@ -73,7 +73,8 @@ pub(crate) struct MediaView {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     figures: BTreeMap<String, u64>,
-    /// Of what is stored: (likes + comments + saves + shares) ÷ followers.
+    /// Of what is stored: (likes + comments + saves + shares) ÷ followers, where one of them is hidden Instagram's total
+    /// interactions ÷ followers; absent where neither is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0.042)]
     engagement_rate: Option<f64>,

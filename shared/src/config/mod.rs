@@ -21,6 +21,8 @@ pub use variables::{VARIABLES, Variable};
 
 /// The scope without which no call works (Meta: "Business Login for Instagram").
 pub const BASIC_SCOPE: &str = "instagram_business_basic";
+/// The scope without which Instagram tells no figures (Meta: "Instagram Platform: insights").
+pub const INSIGHTS_SCOPE: &str = "instagram_business_manage_insights";
 
 /// Everything that a function is told from outside.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -67,6 +68,7 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
                 .await
                 .unwrap_or_else(|_| panicked())
         };
+        response = in_one_piece(response).await.map(Body::from);
         announce::send_noted(&app, announce::WITHIN).await;
         set_headers(&mut response, &scope.correlation_id);
         let refusal = response.extensions().get::<Refusal>();
@@ -88,6 +90,22 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
         response
     })
     .await
+}
+
+/// An answer with its whole body, which Lambda takes in one piece. A body that breaks off becomes a refusal: half of it, or
+/// nothing, would look like an answer.
+pub(crate) async fn in_one_piece(response: Response) -> Response<Bytes> {
+    let (parts, body) = response.into_parts();
+    match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => Response::from_parts(parts, bytes),
+        Err(error) => {
+            telemetry::note_cause(format!("the body breaks off: {error}"));
+            let (parts, body) = internal_error().into_response().into_parts();
+            // A problem is in memory, and does not break off.
+            let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            Response::from_parts(parts, bytes)
+        }
+    }
 }
 
 /// A panic is our fault, and costs the sandbox nothing: the next request finds it as it was.

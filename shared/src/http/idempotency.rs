@@ -16,6 +16,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::edge::in_one_piece;
 use super::extract::{OF_MANY, REQUEST_BODY_LIMIT, body_bytes, body_too_large};
 use super::owned::is_id;
 use super::problem::Problem;
@@ -86,11 +87,8 @@ pub async fn honor_idempotency_key(
         is_repeated: claim.is_repeated,
     });
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let (head, body) = response.into_parts();
+    let (head, bytes) = in_one_piece(response).await.into_parts();
     let is_unfinished = head.extensions.get::<Unfinished>().is_some();
-    let bytes = axum::body::to_bytes(body, usize::MAX)
-        .await
-        .unwrap_or_default();
     let settled = match head.status {
         status if status.is_success() && !is_unfinished && bytes.len() <= LARGEST_ANSWER => {
             Settled::Answered(Answer {

@@ -124,6 +124,14 @@ impl Problem {
         )
     }
 
+    /// 409 for what a person has not allowed, as where Instagram refuses it.
+    pub fn permission_missing() -> Self {
+        Self::conflict(
+            ErrorKind::PermissionMissing.code(),
+            ErrorKind::PermissionMissing.row().sentence,
+        )
+    }
+
     /// 429 for an account for which Instagram takes no calls for so long.
     pub fn rate_limited(left: Duration) -> Self {
         Self::new(

@@ -69,6 +69,8 @@ pub struct Retired {
     pub name: &'static str,
     /// What to ask for instead; `None` where nothing took its place.
     pub successor: Option<&'static str>,
+    /// It was one part of what the successor counts: the successor's total is another figure.
+    pub is_part: bool,
     /// Since when it is gone in every version.
     pub since: &'static str,
 }
@@ -78,7 +80,7 @@ pub const RETIRED: &[Retired] = &[
     retired("impressions", Some("views"), "2025-04-21"),
     retired("plays", Some("views"), "2025-04-21"),
     retired("video_views", Some("views"), "2025-01-08"),
-    retired("clips_replays_count", Some("views"), "2025-04-21"),
+    part_of("views", "clips_replays_count", "2025-04-21"),
     retired(
         "ig_reels_aggregated_all_plays_count",
         Some("views"),
@@ -86,26 +88,14 @@ pub const RETIRED: &[Retired] = &[
     ),
     retired("engagement", Some("total_interactions"), "2023-12-11"),
     retired("profile_views", None, "2025-01-08"),
-    retired("website_clicks", Some("profile_links_taps"), "2025-01-08"),
-    retired("email_contacts", Some("profile_links_taps"), "2025-01-08"),
-    retired(
-        "phone_call_clicks",
-        Some("profile_links_taps"),
-        "2025-01-08",
-    ),
-    retired(
-        "text_message_clicks",
-        Some("profile_links_taps"),
-        "2025-01-08",
-    ),
-    retired(
-        "get_direction_clicks",
-        Some("profile_links_taps"),
-        "2025-01-08",
-    ),
-    retired("exits", Some("navigation"), "2023-12-11"),
-    retired("taps_forward", Some("navigation"), "2023-12-11"),
-    retired("taps_back", Some("navigation"), "2023-12-11"),
+    part_of("profile_links_taps", "website_clicks", "2025-01-08"),
+    part_of("profile_links_taps", "email_contacts", "2025-01-08"),
+    part_of("profile_links_taps", "phone_call_clicks", "2025-01-08"),
+    part_of("profile_links_taps", "text_message_clicks", "2025-01-08"),
+    part_of("profile_links_taps", "get_direction_clicks", "2025-01-08"),
+    part_of("navigation", "exits", "2023-12-11"),
+    part_of("navigation", "taps_forward", "2023-12-11"),
+    part_of("navigation", "taps_back", "2023-12-11"),
 ];
 
 const fn retired(
@@ -116,6 +106,16 @@ const fn retired(
     Retired {
         name,
         successor,
+        is_part: false,
+        since,
+    }
+}
+
+const fn part_of(successor: &'static str, name: &'static str, since: &'static str) -> Retired {
+    Retired {
+        name,
+        successor: Some(successor),
+        is_part: true,
         since,
     }
 }
@@ -232,5 +232,19 @@ mod tests {
             );
         }
         assert_eq!(retired_metric("reach"), None);
+        let parts = RETIRED.iter().filter(|retired| retired.is_part);
+        let parts: Vec<&str> = parts.map(|retired| retired.name).collect();
+        let named = [
+            "clips_replays_count",
+            "website_clicks",
+            "email_contacts",
+            "phone_call_clicks",
+            "text_message_clicks",
+            "get_direction_clicks",
+            "exits",
+            "taps_forward",
+            "taps_back",
+        ];
+        assert_eq!(parts, named);
     }
 }

@@ -84,17 +84,14 @@ impl StoredMedia {
         now.duration_since(self.published_at) < RECENT
     }
 
-    /// What people did with it: likes, comments, saves and shares. `None` where nothing of it is known.
+    /// What people did with it: likes, comments, saves and shares. Where one of them is not known, as with hidden likes, it is
+    /// what Instagram counts as `total_interactions`; `None` where that is not known either.
     pub fn interactions(&self) -> Option<u64> {
-        let figure = |name: &str| self.figures.get(name).copied();
-        let parts = [
-            self.like_count.or_else(|| figure("likes")),
-            self.comments_count.or_else(|| figure("comments")),
-            figure("saved"),
-            figure("shares"),
-        ];
-        let known = parts.iter().any(Option::is_some);
-        known.then(|| parts.into_iter().flatten().sum())
+        let parts = ["likes", "comments", "saved", "shares"].map(|name| self.figure(name));
+        let all = parts
+            .into_iter()
+            .try_fold(0, |sum: u64, part| Some(sum.saturating_add(part?)));
+        all.or_else(|| self.figure("total_interactions"))
     }
 
     /// What [`engagement_rate`] says of this media.
@@ -138,8 +135,8 @@ pub struct Investment {
     pub version: u64,
 }
 
-/// The engagement rate, here and nowhere else: (likes + comments + saves + shares) ÷ followers, rounded to six places.
-/// `None` for an account without followers.
+/// The engagement rate, here and nowhere else: [`StoredMedia::interactions`] ÷ followers, rounded to six places. `None` for an
+/// account without followers.
 pub fn engagement_rate(interactions: u64, followers: u64) -> Option<f64> {
     (followers > 0)
         .then(|| (interactions as f64 / followers as f64 * 1_000_000.0).round() / 1_000_000.0)
@@ -204,11 +201,28 @@ mod tests {
         assert_eq!(whole.engagement_rate(Some(0)), None);
         assert_eq!(whole.engagement_rate(None), None);
         // J05: a hidden count is unknown, and what insights say of it counts.
-        let hidden = media(None, None, &[("likes", 10)]);
+        let hidden = media(None, None, &[("likes", 10), ("comments", 0)]);
+        assert_eq!(hidden.interactions(), None, "saves and shares are unknown");
+        let hidden = media(None, Some(0), &[("likes", 7), ("saved", 2), ("shares", 1)]);
         assert_eq!(hidden.interactions(), Some(10));
         assert_eq!(media(None, None, &[("reach", 5)]).interactions(), None);
         let mean = mean_engagement_rate(&[whole, hidden, media(None, None, &[])], Some(2_000));
         assert_eq!(mean, Some(0.0275));
         assert_eq!(mean_engagement_rate(&[], Some(2_000)), None);
+    }
+
+    #[test]
+    fn j05_a_part_that_is_unknown_is_not_zero_and_instagrams_total_stands_in_for_all() {
+        let parts = [("saved", 15), ("shares", 5)];
+        let hidden = media(None, Some(20), &parts);
+        assert_eq!(hidden.engagement_rate(Some(2_000)), None);
+        let with_total = [("saved", 15), ("shares", 5), ("total_interactions", 130)];
+        let hidden = media(None, Some(20), &with_total);
+        assert_eq!(hidden.interactions(), Some(130));
+        assert_eq!(hidden.engagement_rate(Some(2_000)), Some(0.065));
+        let known = media(Some(60), Some(20), &with_total);
+        assert_eq!(known.interactions(), Some(100), "the parts, where all are known");
+        let mean = mean_engagement_rate(&[media(Some(60), None, &parts), known], Some(2_000));
+        assert_eq!(mean, Some(0.05), "what is unknown takes no part in a mean");
     }
 }

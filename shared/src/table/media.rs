@@ -15,11 +15,15 @@ use crate::media::metrics::Refused;
 use crate::media::progress::MediaSync;
 use crate::media::{Investment, StoredMedia};
 
+/// So many media a query of a filtered list looks at, and so many queries one page of it takes.
+const LOOKED_AT: usize = 500;
+const MOST_QUERIES: usize = 10;
+
 /// A page of stored media.
 pub struct StoredPage {
-    /// Newest first.
+    /// Newest first. Where few media count, there may be fewer than asked for, and more after them.
     pub media: Vec<StoredMedia>,
-    /// Position after the last one; absent at the end.
+    /// Where the next page begins; absent at the end.
     pub next: Option<String>,
 }
 
@@ -44,25 +48,27 @@ struct Range<'a> {
 }
 
 impl Table {
-    /// Stored media between two moments, newest first, after the position `after`. `keeps` says which count.
+    /// Stored media between two moments, newest first, after the position `after`. `keeps` says which count; of few that do,
+    /// a page looks for no longer than a caller would wait.
     pub async fn stored_media(
         &self,
         account: &str,
         (since, until): (Option<Timestamp>, Option<Timestamp>),
         limit: usize,
-        after: Option<String>,
+        mut after: Option<String>,
         keeps: impl Fn(&StoredMedia) -> bool,
     ) -> Result<StoredPage, AwsError> {
         let mut media: Vec<(String, StoredMedia)> = Vec::new();
-        let mut after = after;
-        loop {
+        // One more than asked for tells whether there is a next page; where all count, that is all that is read.
+        let mut most = limit + 1;
+        for _ in 0..MOST_QUERIES {
             let range = Range {
                 account,
                 from: keys::media_bound(since, false),
                 to: keys::media_bound(until, true),
-                after: after.take(),
+                after,
                 earliest_first: false,
-                most: Some(limit + 1),
+                most: Some(most),
             };
             let (found, rest) = self.range::<StoredMedia>(range).await?;
             media.extend(found.into_iter().filter(|(_, media)| keeps(media)));
@@ -70,14 +76,34 @@ impl Table {
             if after.is_none() || media.len() > limit {
                 break;
             }
+            most = LOOKED_AT.max(limit + 1);
         }
-        let more = media.len() > limit;
-        media.truncate(limit);
-        let next = media.last().filter(|_| more).map(|(key, _)| key.clone());
+        if media.len() > limit {
+            media.truncate(limit);
+            after = media.last().map(|(key, _)| key.clone());
+        }
         Ok(StoredPage {
             media: media.into_iter().map(|(_, media)| media).collect(),
-            next,
+            next: after,
         })
+    }
+
+    /// Whether a media is stored. Keys begin with when it was published, so all are looked through, the newest first.
+    pub async fn has_media(&self, account: &str, id: &str) -> Result<bool, AwsError> {
+        let mut after = None;
+        loop {
+            let is_it = |media: &StoredMedia| media.id == id;
+            let page = self
+                .stored_media(account, (None, None), 1, after, is_it)
+                .await?;
+            if !page.media.is_empty() {
+                return Ok(true);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(false);
+            }
+        }
     }
 
     /// Stored media whose sort keys lie between these two, the second one excluded where it is given, newest first.
