@@ -137,7 +137,9 @@ pub(crate) fn stored_media(id: u64, kind: MediaKind, published_at: Timestamp) ->
 /// Stores media behind the sync's back.
 pub(crate) async fn store(journey: &Journey, account: &str, media: Vec<StoredMedia>) {
     let app = journey.world.app("test");
-    let writes = media.iter().map(|media| app.table.write_media(account, media));
+    let writes = media
+        .iter()
+        .map(|media| app.table.write_media(account, media));
     let written: Vec<_> = stream::iter(writes).buffer_unordered(32).collect().await;
     assert!(written.iter().all(|written| matches!(written, Ok(true))));
 }

@@ -167,7 +167,7 @@ async fn a_first_sync_keeps_all_media_and_days_and_a_later_one_only_what_changed
 }
 
 /// Ends the process at random waits of a step, the later the more often that step was ended already, so that all of it is
-/// met; after some twenty times the step is done.
+/// met; after some twenty times or more the step is done.
 struct Killer {
     random: u64,
     /// How often the present step was ended.
@@ -180,7 +180,7 @@ impl Killer {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        let furthest = 64_u64 << (self.attempts / 4).min(8);
+        let furthest = 32_u64 << (self.attempts / 16).min(8);
         usize::try_from(self.random % furthest).unwrap_or_default()
     }
 
@@ -438,10 +438,7 @@ async fn c14_a_list_without_an_end_is_left_after_so_many_pages() {
         journey.world.instagram.add_fault(page.times(1));
     }
     sync_now(&journey, &id).await;
-    for _ in 0..24 {
-        journey.advance(SignedDuration::from_hours(1)).await;
-    }
-    assert!((400..=510).contains(&(lists(&journey) - asked)));
+    assert_eq!(lists(&journey) - asked, 501);
     assert_eq!(ids(&stored(&journey, &id).await), before);
     let log = sync_log(&journey, &id).await;
     let codes: Vec<_> = log.iter().map(|entry| &entry["errorCode"]).collect();
@@ -546,11 +543,10 @@ async fn media_that_stand_above_younger_ones_stay() {
         .into_iter()
         .filter(|media| media.kind != MediaKind::Story)
         .collect();
-    // Newest first; two old ones are pinned, one comes a page too late, and of one Instagram tells no time.
+    // Newest first; two old ones are pinned, and of one Instagram tells no time.
     let mut order: Vec<usize> = (0..20).collect();
-    order.retain(|place| ![3, 15, 17].contains(place));
+    order.retain(|place| ![15, 17].contains(place));
     order.splice(0..0, [15, 17]);
-    order.insert(9, 3);
     let listed: Vec<Value> = order
         .iter()
         .map(|place| {
