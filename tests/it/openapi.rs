@@ -24,6 +24,8 @@ A route that takes no body ignores one.";
 
 /// A moment for examples.
 const MOMENT: &str = "2026-11-21T09:14:18.206Z";
+/// A day for examples.
+const DAY: &str = "2026-11-20";
 
 /// The whole document.
 pub(crate) fn document() -> Value {
@@ -300,6 +302,12 @@ impl Document {
         if let Some(kinds) = schema["oneOf"].as_array() {
             return self.example(&kinds[0], place);
         }
+        if let Some(parts) = schema["allOf"].as_array() {
+            // What is flattened into a type stands beside its own members.
+            let parts = parts.iter().map(|part| self.example(part, place));
+            let members = parts.filter_map(|part| part.as_object().cloned());
+            return members.flatten().collect();
+        }
         if let Some(values) = schema["enum"].as_array() {
             return values[0].clone();
         }
@@ -317,6 +325,7 @@ impl Document {
             }
             Some("boolean") => false.into(),
             Some("string") if schema["format"] == "date-time" => MOMENT.into(),
+            Some("string") if schema["format"] == "date" => DAY.into(),
             _ => panic!("{place} needs an example: {schema}"),
         }
     }

@@ -113,12 +113,12 @@ pub(crate) async fn list_media(
         since: query
             .since
             .as_deref()
-            .map(|text| paging::time("since", text))
+            .map(paging::time)
             .transpose()?,
         until: query
             .until
             .as_deref()
-            .map(|text| paging::time("until", text))
+            .map(paging::time)
             .transpose()?,
     };
     let route = format!("/instagram/accounts/{}/media", account.id);
@@ -253,7 +253,7 @@ async fn stored(
 
 shared::refusals!(
     /// What the filters of the list are refused for.
-    pub(crate) FilterRefusals: [invalid_source(), invalid_kind(), paging::invalid_time("since")]
+    pub(crate) FilterRefusals: [invalid_source(), invalid_kind(), paging::invalid_time()]
 );
 shared::refusals!(
     /// Why Instagram's list cannot be read.

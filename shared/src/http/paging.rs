@@ -44,17 +44,15 @@ fn invalid_limit() -> Problem {
 ///
 /// # Errors
 /// 400 for a text without an offset, or that is no time.
-pub fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|_| invalid_time(name))
+pub fn time(text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|_| invalid_time())
 }
 
-/// The refusal of a time, under the name of its parameter.
-pub fn invalid_time(name: &str) -> Problem {
+/// The refusal of a time.
+pub fn invalid_time() -> Problem {
     Problem::bad_request(
         "invalid_time",
-        format!(
-            "`{name}` must be a time with an offset, as in RFC 3339; in an address, its `+` is written `%2B`."
-        ),
+        "A time must have an offset, as in RFC 3339: `2026-11-21T10:00:00Z`. In an address, its `+` is written `%2B`.",
     )
 }
 

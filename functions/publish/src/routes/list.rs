@@ -120,12 +120,12 @@ pub(crate) async fn list_posts(
         from: query
             .from
             .as_deref()
-            .map(|text| paging::time("from", text))
+            .map(paging::time)
             .transpose()?,
         to: query
             .to
             .as_deref()
-            .map(|text| paging::time("to", text))
+            .map(paging::time)
             .transpose()?,
     };
     let route = format!("/instagram/accounts/{}/posts", account.id);
@@ -179,7 +179,7 @@ pub(crate) async fn list_post_timeline(
 
 shared::refusals!(
     /// What the filters of the list are refused for.
-    pub(crate) FilterRefusals: [invalid_state(), paging::invalid_time("from")]
+    pub(crate) FilterRefusals: [invalid_state(), paging::invalid_time()]
 );
 
 fn state(word: &str) -> Result<State, Problem> {

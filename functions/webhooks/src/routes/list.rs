@@ -115,12 +115,12 @@ pub(crate) async fn list_events(
         from: query
             .from
             .as_deref()
-            .map(|text| paging::time("from", text))
+            .map(paging::time)
             .transpose()?,
         to: query
             .to
             .as_deref()
-            .map(|text| paging::time("to", text))
+            .map(paging::time)
             .transpose()?,
         ..EventFilter::default()
     };
@@ -169,7 +169,7 @@ fn fitting(events: &[EventRecord]) -> usize {
 
 shared::refusals!(
     /// What the filters of the list are refused for.
-    pub(crate) FilterRefusals: [invalid_kind(), paging::invalid_time("from")]
+    pub(crate) FilterRefusals: [invalid_kind(), paging::invalid_time()]
 );
 
 fn kind(word: &str) -> Result<Kind, Problem> {
