@@ -315,14 +315,16 @@ async fn figures_by_time_are_those_of_the_days_and_what_is_missing_is_a_gap() {
     )
     .await;
     assert!(live["series"][0]["points"][0]["value"].is_u64(), "{live}");
-    for bad in [
-        "metrics=invented",
-        "since=2026-11-21&until=2026-11-20",
-        "since=today",
-        "granularity=hour",
+    for (bad, code) in [
+        ("metrics=invented", "unknown_metric"),
+        ("since=2026-11-21&until=2026-11-20", "invalid_days"),
+        ("since=2020-01-01&until=2026-11-20", "invalid_days"),
+        ("since=today", "invalid_day"),
+        ("granularity=hour", "invalid_granularity"),
     ] {
         let path = format!("{base}/insights?{bad}");
-        assert_eq!(ask(&journey, "GET", &path, None).await.status, 400, "{bad}");
+        let refused = ask(&journey, "GET", &path, None).await;
+        assert_eq!(refused.json()["code"], code, "{bad}");
     }
     journey.finish().await;
 }

@@ -24,8 +24,8 @@ A route that takes no body ignores one.";
 
 /// A moment for examples.
 const MOMENT: &str = "2026-11-21T09:14:18.206Z";
-/// The day of examples.
-const DAY: &str = "2026-11-21";
+/// A day for examples.
+const DAY: &str = "2026-11-20";
 
 /// The whole document.
 pub(crate) fn document() -> Value {
@@ -302,13 +302,14 @@ impl Document {
         if let Some(kinds) = schema["oneOf"].as_array() {
             return self.example(&kinds[0], place);
         }
+        if let Some(parts) = schema["allOf"].as_array() {
+            // What is flattened into a type stands beside its own members.
+            let parts = parts.iter().map(|part| self.example(part, place));
+            let members = parts.filter_map(|part| part.as_object().cloned());
+            return members.flatten().collect();
+        }
         if let Some(values) = schema["enum"].as_array() {
             return values[0].clone();
-        }
-        if let Some(parts) = schema["allOf"].as_array() {
-            let parts = parts.iter().map(|part| self.example(part, place));
-            let members = parts.filter_map(|part| part.as_object().cloned()).flatten();
-            return Value::Object(members.collect());
         }
         match schema["type"].as_str() {
             Some("array") => json!([self.example(&schema["items"], place)]),

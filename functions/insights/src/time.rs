@@ -37,11 +37,11 @@ impl Span {
     pub(crate) fn of(app: &App, since: Option<&str>, until: Option<&str>) -> Result<Self, Problem> {
         let today = day_of(app.clock.now());
         let until = match until {
-            Some(text) => day("until", text)?,
+            Some(text) => day(text)?,
             None => plus(today, -1),
         };
         let since = match since {
-            Some(text) => day("since", text)?,
+            Some(text) => day(text)?,
             None => plus(until, 1 - USUAL_DAYS),
         };
         let span = Self { since, until };
@@ -99,24 +99,24 @@ impl Granularity {
 
 shared::refusals!(
     /// Which spans are refused.
-    pub(crate) SpanRefusals: [invalid_day("since"), invalid_days()]
+    pub(crate) SpanRefusals: [invalid_day(), invalid_days()]
 );
 shared::refusals!(
     /// Which granularity is refused.
     pub(crate) GranularityRefusals: [invalid_granularity()]
 );
 
-fn day(name: &str, text: &str) -> Result<Date, Problem> {
+fn day(text: &str) -> Result<Date, Problem> {
     // `parse` would take a time as well.
     let day = (text.len() == 10).then(|| text.parse().ok()).flatten();
     day.filter(|day: &Date| (2000..=2999).contains(&day.year()))
-        .ok_or_else(|| invalid_day(name))
+        .ok_or_else(invalid_day)
 }
 
-fn invalid_day(name: &str) -> Problem {
+fn invalid_day() -> Problem {
     Problem::bad_request(
         "invalid_day",
-        format!("`{name}` must be a day, as in `2026-11-21`."),
+        "`since` and `until` must be days, as in `2026-11-21`.",
     )
 }
 

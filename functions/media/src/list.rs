@@ -113,12 +113,12 @@ pub(crate) async fn list_media(
         since: query
             .since
             .as_deref()
-            .map(|text| paging::time(text))
+            .map(paging::time)
             .transpose()?,
         until: query
             .until
             .as_deref()
-            .map(|text| paging::time(text))
+            .map(paging::time)
             .transpose()?,
     };
     let route = format!("/instagram/accounts/{}/media", account.id);

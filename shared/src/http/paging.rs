@@ -48,11 +48,11 @@ pub fn time(text: &str) -> Result<Timestamp, Problem> {
     text.parse().map_err(|_| invalid_time())
 }
 
-/// The refusal of a time by which a list is filtered.
+/// The refusal of a time.
 pub fn invalid_time() -> Problem {
     Problem::bad_request(
         "invalid_time",
-        "A time by which a list is filtered must have an offset, as in RFC 3339; in an address, its `+` is written `%2B`.",
+        "A time must have an offset, as in RFC 3339: `2026-11-21T10:00:00Z`. In an address, its `+` is written `%2B`.",
     )
 }
 

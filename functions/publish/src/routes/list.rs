@@ -120,12 +120,12 @@ pub(crate) async fn list_posts(
         from: query
             .from
             .as_deref()
-            .map(|text| paging::time(text))
+            .map(paging::time)
             .transpose()?,
         to: query
             .to
             .as_deref()
-            .map(|text| paging::time(text))
+            .map(paging::time)
             .transpose()?,
     };
     let route = format!("/instagram/accounts/{}/posts", account.id);

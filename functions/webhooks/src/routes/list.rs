@@ -115,12 +115,12 @@ pub(crate) async fn list_events(
         from: query
             .from
             .as_deref()
-            .map(|text| paging::time(text))
+            .map(paging::time)
             .transpose()?,
         to: query
             .to
             .as_deref()
-            .map(|text| paging::time(text))
+            .map(paging::time)
             .transpose()?,
         ..EventFilter::default()
     };
