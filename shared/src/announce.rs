@@ -298,7 +298,7 @@ pub async fn send_noted(app: &App, within: Duration) {
     warn_unless_sent(sent.await);
 }
 
-/// Sends what waits, of all accounts, for [`AUDITS_WITHIN`] at most. Never fails: what cannot be sent now waits for the next
+/// Sends what waits, of all accounts, for twelve seconds at most. Never fails: what cannot be sent now waits for the next
 /// audit.
 pub async fn send_what_waits(app: &App) {
     let sent = Box::pin(tokio::time::timeout(AUDITS_WITHIN, send_waiting(app)));

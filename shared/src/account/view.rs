@@ -88,7 +88,7 @@ pub struct AccountView {
     /// When its profile was read last.
     #[schema(example = "2026-11-21T09:14:18.206Z")]
     pub last_sync_at: Option<Timestamp>,
-    /// When Instagram last told of a comment, a message or anything else that happened, to the hour.
+    /// When Instagram last told of a comment, a message or anything else that happened: renewed once an hour at most.
     #[schema(example = "2026-11-21T10:14:18Z")]
     pub last_event_at: Option<Timestamp>,
     /// Why the last sync failed.

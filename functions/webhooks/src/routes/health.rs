@@ -28,7 +28,7 @@ pub(crate) struct EventHealth {
         example = "In the last 7 days Instagram told of 128 events; 2 of them came again and none came late."
     )]
     sentence: String,
-    /// When Instagram last told of something, to the hour.
+    /// When Instagram last told of something: renewed once an hour at most, so that newer events may be there.
     last_event_at: Option<Timestamp>,
     /// Events that were received more than 15 minutes ago and are not handled, 100 at most: see the dead letters, and replay
     /// them.

@@ -49,8 +49,8 @@ pub(crate) const EVENT_SECONDS: f64 = 0.1;
 pub(crate) const PLATFORM_LOG_BYTES: f64 = 300.0;
 /// What DynamoDB adds to each item, bytes.
 pub(crate) const ITEM_OVERHEAD_BYTES: f64 = 100.0;
-/// Empty receives of Lambda's five pollers on each of the two queues, a month: each waits 20 seconds.
-pub(crate) const POLLS_A_MONTH: f64 = 2.0 * 5.0 * 3.0 * 60.0 * 24.0 * MONTH_DAYS;
+/// Empty receives of Lambda's five pollers on each of the three queues, a month: each waits 20 seconds.
+pub(crate) const POLLS_A_MONTH: f64 = 3.0 * 5.0 * 3.0 * 60.0 * 24.0 * MONTH_DAYS;
 
 /// The prices as the report lists them: what for, how much, for how much of it.
 pub(crate) const LISTED: &[(&str, f64, &str)] = &[

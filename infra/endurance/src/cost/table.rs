@@ -46,7 +46,7 @@ pub(super) fn print(options: &CostOptions, counted: &[Counted]) {
         &[cents(prices::dollars::SECRET_MONTH * 100.0)],
     );
     let polls = prices::POLLS_A_MONTH * prices::dollars::QUEUE_REQUEST * 100.0;
-    row("Lambda's pollers at two empty queues", &[cents(polls)]);
+    row("Lambda's pollers at three empty queues", &[cents(polls)]);
     say("");
     say("Prices that were put in, US dollars:");
     say("");
