@@ -230,6 +230,7 @@ const WITH_A_STORY: &[&str] = &[
     "service_unavailable",
     "token_unavailable",
     "wrong_account",
+    "comment_not_found",
     "invalid_amount",
     "invalid_currency",
     "invalid_days",
@@ -304,6 +305,23 @@ impl Probe {
     }
 
     async fn probe(&self, name: &str, operation: &Value) {
+        // The other parameters that a query must have, as their examples.
+        let required = |operation: &Value, but: &str| -> String {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let others = parameters.filter(|other| {
+                other["in"] == "query" && other["required"] == true && other["name"] != but
+            });
+            others
+                .map(|other| {
+                    let (name, example) = (&other["name"], &other["example"]);
+                    format!(
+                        "&{}={}",
+                        name.as_str().expect("a name"),
+                        example.as_str().expect("an example")
+                    )
+                })
+                .collect()
+        };
         let (method, path) = name.split_once(' ').expect("method and path");
         let to = |id: &str, query: &str| {
             let target = format!("{}{query}", self.path(path, id));
@@ -331,7 +349,7 @@ impl Probe {
             let name = parameter["name"].as_str().expect("a name");
             if parameter["in"] == "query" {
                 for value in ["%01", "", "facebook"] {
-                    let query = format!("?{name}={value}");
+                    let query = format!("?{name}={value}{}", required(operation, name));
                     self.send(operation, to(&self.own, &query), admin).await;
                 }
             }
@@ -353,6 +371,7 @@ impl Probe {
                 r#"{"displayName":""}"#,
                 r#"{"clientId":""}"#,
                 r#"{"code":"x","state":"x"}"#,
+                r#"{"commentsEnabled":true}"#,
             ];
             for body in bodies {
                 self.send(operation, to(&self.own, "").body(body), admin)

@@ -220,6 +220,19 @@ async fn many_who_ask_for_one_page_cost_one_call_and_are_told_its_age() {
 }
 
 #[tokio::test]
+async fn what_is_no_id_of_a_comment_is_no_comment() {
+    let (journey, id) = with_history(BAKER, 10).await;
+    let path = format!("/instagram/accounts/{id}/media/17895000000000001/comments/abc/replies");
+    let call = HttpCall::get(&path).as_user(ANN.user, ANN.company, "viewer");
+    let reply = journey.call(&journey.media, call).await;
+    assert_eq!(
+        (reply.status, &reply.json()["code"]),
+        (404, &"comment_not_found".into())
+    );
+    journey.finish().await;
+}
+
+#[tokio::test]
 async fn one_media_with_its_items_comments_and_replies() {
     let (journey, id) = with_history(BAKER, 60).await;
     let base = format!("/instagram/accounts/{id}");

@@ -13,7 +13,7 @@ use shared::account::Account;
 use shared::app::App;
 use shared::aws::AwsError;
 use shared::graph::MediaKind;
-use shared::http::paging::{self, PageRefusals};
+use shared::http::paging::{self, LimitRefusals};
 use shared::http::{OwnAccount, Problem, QueryString};
 use shared::media::{MEAN_OF, StoredMedia, mean_engagement_rate};
 use utoipa::{IntoParams, ToSchema};
@@ -180,7 +180,7 @@ pub(crate) async fn get_best_times(
 /// Lists an account's best posts of some days, by one of their figures.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/top-media", responses(
     (status = 200, description = "The best first.", body = TopMediaList),
-    SpanRefusals, PageRefusals, OrderRefusals,
+    SpanRefusals, LimitRefusals, OrderRefusals,
 ))]
 pub(crate) async fn list_top_media(
     State(app): State<Arc<App>>,

@@ -433,16 +433,13 @@ impl Account {
 
     /// How it stands with the token at `now`.
     pub fn token_status(&self, now: Timestamp) -> TokenStatus {
-        match self.status {
-            Status::Revoked | Status::Disconnected => return TokenStatus::Revoked,
-            Status::TokenExpired => return TokenStatus::Expired,
-            _ => {}
-        }
-        match self.token_expires_at {
-            None => TokenStatus::Unknown,
-            Some(expiry) if expiry <= now => TokenStatus::Expired,
-            Some(_) if self.needs_refresh(now) => TokenStatus::Expiring,
-            Some(_) => TokenStatus::Valid,
+        match (self.status, self.token_expires_at) {
+            (Status::Revoked | Status::Disconnected, _) => TokenStatus::Revoked,
+            (Status::TokenExpired, _) => TokenStatus::Expired,
+            (_, None) => TokenStatus::Unknown,
+            (_, Some(expiry)) if expiry <= now => TokenStatus::Expired,
+            (_, Some(_)) if self.needs_refresh(now) => TokenStatus::Expiring,
+            (_, Some(_)) => TokenStatus::Valid,
         }
     }
 

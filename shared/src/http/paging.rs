@@ -57,6 +57,11 @@ pub fn invalid_time() -> Problem {
 }
 
 crate::refusals!(
+    /// What the length of a list without pages is refused for.
+    pub LimitRefusals: [invalid_limit()]
+);
+
+crate::refusals!(
     /// What the page of a list is refused for.
     pub PageRefusals: [invalid_limit(), invalid_cursor()]
 );
