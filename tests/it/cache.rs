@@ -63,7 +63,9 @@ async fn whoever_comes_too_late_takes_nothing_from_who_was_faster() {
             }
         });
         assert_eq!(late.await.is_err(), fails);
-        let next = through(&app, ACCOUNT, &name, async { Ok(8) }).await.unwrap();
+        let next = through(&app, ACCOUNT, &name, async { Ok(8) })
+            .await
+            .unwrap();
         assert_eq!((next.value, next.is_hit), (7, true), "fails: {fails}");
     }
 }
@@ -76,6 +78,8 @@ async fn a_failure_is_not_kept_and_ends_its_lease() {
         Err::<u64, _>(Problem::unavailable())
     });
     assert!(failed.await.is_err());
-    let next = through(&app, ACCOUNT, "name", async { Ok(8) }).await.unwrap();
+    let next = through(&app, ACCOUNT, "name", async { Ok(8) })
+        .await
+        .unwrap();
     assert_eq!((next.value, next.is_hit), (8, false));
 }

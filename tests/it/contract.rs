@@ -74,7 +74,11 @@ pub(crate) fn check(call: &HttpCall, reply: &Reply) -> Option<Refused> {
         code_on_page(reply)
     } else {
         let is_json = matches!(kind, "application/json" | "application/problem+json");
-        let body = if is_json { reply.json() } else { reply.text().into() };
+        let body = if is_json {
+            reply.json()
+        } else {
+            reply.text().into()
+        };
         let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{operation} {} {kind}", reply.status);
         let validator = validators

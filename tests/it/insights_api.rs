@@ -143,7 +143,13 @@ async fn another_companys_accounts_and_clients_are_in_no_analytics() {
         }
         assert_eq!(nothing["totals"], json!({}), "{path}");
     }
-    let nothing = as_caller(&journey, ANN, "GET", "/analytics/investments?clientId=client-7").await;
+    let nothing = as_caller(
+        &journey,
+        ANN,
+        "GET",
+        "/analytics/investments?clientId=client-7",
+    )
+    .await;
     assert_eq!(
         nothing.json(),
         json!({"media": [], "accounts": [], "clients": []})

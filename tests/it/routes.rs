@@ -521,7 +521,10 @@ async fn i15_a_body_that_breaks_off_is_a_failure_and_not_half_an_answer() {
             (500, Some("internal_error")),
             "{method}"
         );
-        assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            reply.header("content-type"),
+            Some("application/problem+json")
+        );
         assert_eq!(reply.json()["correlationId"], id);
         assert!(!reply.text().contains("half a file") && !reply.text().contains("canary"));
         let lines = world::logs::lines_of(id);

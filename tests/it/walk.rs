@@ -407,7 +407,8 @@ impl Walk {
             let call = HttpCall::get(&format!("/instagram/accounts/{doomed}/{path}"));
             self.ask(function, call, ANN, 409).await;
             // Whether it has this media nobody can say.
-            let unknown = format!("/instagram/accounts/{doomed}/media/17899999999999999/investment");
+            let unknown =
+                format!("/instagram/accounts/{doomed}/media/17899999999999999/investment");
             let cost = json!({"spend": 1, "revenue": 2, "currency": "EUR"});
             let call = HttpCall::new("PUT", &unknown).json(&cost);
             self.ask(insights, call, ANN, 409).await;

@@ -317,7 +317,11 @@ mod tests {
 
     #[test]
     fn a_page_ends_before_lambda_would_refuse_it() {
-        for text in ["a,\"b\"\r\n", "caf\u{e9} \u{1f44d}\t\\", "\u{1}\u{8}\u{1f}\u{7f}"] {
+        for text in [
+            "a,\"b\"\r\n",
+            "caf\u{e9} \u{1f44d}\t\\",
+            "\u{1}\u{8}\u{1f}\u{7f}",
+        ] {
             let json = serde_json::to_string(text).unwrap();
             assert!(bytes_in_json(text) >= json.len() - 2, "{json}");
         }

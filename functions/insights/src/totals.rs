@@ -165,7 +165,9 @@ fn all_of(metric: &str, known: &BTreeMap<Date, u64>) -> Option<u64> {
     if LEVELS.contains(&metric) {
         return known.values().next_back().copied();
     }
-    let sum = known.values().fold(0, |sum: u64, figure| sum.saturating_add(*figure));
+    let sum = known
+        .values()
+        .fold(0, |sum: u64, figure| sum.saturating_add(*figure));
     (!known.is_empty()).then_some(sum)
 }
 
@@ -209,7 +211,12 @@ mod tests {
         }
     }
 
-    fn total(value: Option<u64>, previous: Option<u64>, change: Option<f64>, of: [u32; 3]) -> Total {
+    fn total(
+        value: Option<u64>,
+        previous: Option<u64>,
+        change: Option<f64>,
+        of: [u32; 3],
+    ) -> Total {
         Total {
             value,
             days: of[0],
@@ -286,7 +293,12 @@ mod tests {
         let never_synced = Vec::new();
         let mut sum = Vec::new();
         for of_account in [&never_synced, &old, &new, &never_synced] {
-            let own = series_of(of_account, span(), Granularity::Day, &["followers", "reach"]);
+            let own = series_of(
+                of_account,
+                span(),
+                Granularity::Day,
+                &["followers", "reach"],
+            );
             add_series(&mut sum, own);
         }
         let points = |series: &Series| -> Vec<(Option<u64>, u32)> {
@@ -296,7 +308,12 @@ mod tests {
         // 111, 115 and again 115 beside 9,000, which holds from its first day on.
         assert_eq!(
             points(&sum[0]),
-            [(None, 0), (Some(9_111), 1), (Some(9_115), 0), (Some(9_115), 0)]
+            [
+                (None, 0),
+                (Some(9_111), 1),
+                (Some(9_115), 0),
+                (Some(9_115), 0)
+            ]
         );
         assert_eq!(
             points(&sum[1]),

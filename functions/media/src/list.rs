@@ -110,16 +110,8 @@ pub(crate) async fn list_media(
     let asked = Asked {
         source: source(query.source.as_deref())?,
         kind: query.kind.as_deref().map(kind).transpose()?,
-        since: query
-            .since
-            .as_deref()
-            .map(paging::time)
-            .transpose()?,
-        until: query
-            .until
-            .as_deref()
-            .map(paging::time)
-            .transpose()?,
+        since: query.since.as_deref().map(paging::time).transpose()?,
+        until: query.until.as_deref().map(paging::time).transpose()?,
     };
     let route = format!("/instagram/accounts/{}/media", account.id);
     let filter = format!("{asked:?}");

@@ -221,7 +221,11 @@ mod tests {
         assert_eq!(hidden.interactions(), Some(130));
         assert_eq!(hidden.engagement_rate(Some(2_000)), Some(0.065));
         let known = media(Some(60), Some(20), &with_total);
-        assert_eq!(known.interactions(), Some(100), "the parts, where all are known");
+        assert_eq!(
+            known.interactions(),
+            Some(100),
+            "the parts, where all are known"
+        );
         let mean = mean_engagement_rate(&[media(Some(60), None, &parts), known], Some(2_000));
         assert_eq!(mean, Some(0.05), "what is unknown takes no part in a mean");
     }

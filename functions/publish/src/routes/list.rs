@@ -117,16 +117,8 @@ pub(crate) async fn list_posts(
     let limit = paging::limit(query.limit.as_deref())?;
     let filter = PostFilter {
         state: query.state.as_deref().map(state).transpose()?,
-        from: query
-            .from
-            .as_deref()
-            .map(paging::time)
-            .transpose()?,
-        to: query
-            .to
-            .as_deref()
-            .map(paging::time)
-            .transpose()?,
+        from: query.from.as_deref().map(paging::time).transpose()?,
+        to: query.to.as_deref().map(paging::time).transpose()?,
     };
     let route = format!("/instagram/accounts/{}/posts", account.id);
     let filter_text = format!("{filter:?}");

@@ -112,16 +112,8 @@ pub(crate) async fn list_events(
     let limit = paging::limit(query.limit.as_deref())?;
     let filter = EventFilter {
         kind: query.kind.as_deref().map(kind).transpose()?,
-        from: query
-            .from
-            .as_deref()
-            .map(paging::time)
-            .transpose()?,
-        to: query
-            .to
-            .as_deref()
-            .map(paging::time)
-            .transpose()?,
+        from: query.from.as_deref().map(paging::time).transpose()?,
+        to: query.to.as_deref().map(paging::time).transpose()?,
         ..EventFilter::default()
     };
     let route = format!("/instagram/accounts/{}/events", account.id);

@@ -84,7 +84,8 @@ fn tells_a_figure(one: &Insight) -> bool {
 fn figures_told(found: &[Insight]) -> usize {
     let of_one = |one: &Insight| {
         let of_values = one.values.iter();
-        let of_values = of_values.map(|point| usize::from(point.value.is_some()) + point.parts.len());
+        let of_values =
+            of_values.map(|point| usize::from(point.value.is_some()) + point.parts.len());
         let of_parts = one.breakdowns.iter().map(|part| part.results.len());
         usize::from(one.total.is_some()) + of_values.sum::<usize>() + of_parts.sum::<usize>()
     };
