@@ -151,12 +151,12 @@ async fn a_filter_that_matches_few_costs_each_page_a_bounded_number_of_queries()
     journey.settle().await;
     let first = journey.world.now() - SignedDuration::from_hours(24 * 365);
     let at = |number: i64| first + SignedDuration::from_mins(number);
-    let mut media: Vec<StoredMedia> = (1..5_200_u64)
+    let mut media: Vec<StoredMedia> = (1..4_600_u64)
         .zip(1..)
         .map(|(number, minute)| stored_media(number, MediaKind::Image, at(minute)))
         .collect();
     media.push(stored_media(9_001, MediaKind::Reel, at(0)));
-    media.push(stored_media(9_002, MediaKind::Reel, at(5_300)));
+    media.push(stored_media(9_002, MediaKind::Reel, at(4_700)));
     store(&journey, &id, media).await;
 
     let base = format!("/instagram/accounts/{id}/media?source=stored&kind=reel&limit=1");

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
 use shared::cache::{self, Aged};
-use shared::config::INSIGHTS_SCOPE;
 use shared::engagement::StoryMetrics;
 use shared::graph::{Endpoint, MediaKind};
 use shared::http::{MediaId, OwnAccount, Problem, QueryString};
@@ -113,7 +112,7 @@ pub(crate) async fn get_media_insights(
         .map(|text| asked_metrics(text, &known, unknown_media_metric))
         .transpose()?;
     // Code 10 is Instagram's word for a story with too few viewers as well as for a missing scope.
-    if !account.has_scope(INSIGHTS_SCOPE) {
+    if !figures::are_allowed(&account) {
         return Err(Problem::permission_missing());
     }
     let name = format!("insights {id} {}", account.connection_generation);

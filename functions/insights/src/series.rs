@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use shared::account::{Account, Status};
 use shared::app::App;
 use shared::cache;
-use shared::config::INSIGHTS_SCOPE;
 use shared::graph::Endpoint;
 use shared::http::{OwnAccount, Problem, QueryString};
 use shared::media::days::{Day, KEPT_BY_INSTAGRAM, SETTLED_AFTER, day_of, plus};
@@ -198,7 +197,7 @@ pub(crate) async fn days_of(
     let settled = synced.and_then(|synced| synced.settled_through);
     missing.retain(|day| settled.is_none_or(|settled| *day > settled));
     let is_blocked = account.status_at(now) == Status::RateLimited;
-    if is_blocked || !account.is_live(now) || !account.has_scope(INSIGHTS_SCOPE) {
+    if is_blocked || !account.is_live(now) || !figures::are_allowed(account) {
         missing.clear();
     }
     for day in missing {

@@ -421,11 +421,6 @@ impl Account {
         self.token_page.is_some()
     }
 
-    /// Whether the person has allowed this.
-    pub fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|granted| granted == scope)
-    }
-
     /// Whether its token lives, so that it must be refreshed in time.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.is_connected() && !self.status_at(now).is_dead()

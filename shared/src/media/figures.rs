@@ -9,6 +9,7 @@ use super::metrics::{self, Refused, is_no_data, may_be_about_a_metric};
 use crate::account::Account;
 use crate::app::App;
 use crate::aws::AwsError;
+use crate::config::INSIGHTS_SCOPE;
 use crate::graph::{Answered, GraphError, Insight, InsightsQuery, MediaKind, Usage};
 use crate::secret::AccessToken;
 
@@ -31,6 +32,11 @@ impl From<AwsError> for FiguresError {
     fn from(error: AwsError) -> Self {
         Self::Aws(error)
     }
+}
+
+/// Whether the account's person has allowed figures to be read.
+pub fn are_allowed(account: &Account) -> bool {
+    account.scopes.iter().any(|scope| scope == INSIGHTS_SCOPE)
 }
 
 /// What Instagram said.
