@@ -317,7 +317,7 @@ impl Probe {
                     format!(
                         "&{}={}",
                         name.as_str().expect("a name"),
-                        example.as_str().expect("an example")
+                        example.as_str().unwrap_or("a")
                     )
                 })
                 .collect()

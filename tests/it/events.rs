@@ -111,13 +111,13 @@ async fn back_from_instagram(world: &World) -> Back {
     }
 }
 
-/// The first sync has been delivered, with the three steps for media, days and stories that follow it, and nothing else was
-/// waiting.
+/// The first sync has been delivered, with the steps that follow it (one for media, six for 90 days and their end, one for
+/// stories), and nothing else was waiting.
 async fn finish_first_sync(world: &World) {
     let turned = world
         .advance(SignedDuration::from_mins(2), &refresh_function(world))
         .await;
-    assert_eq!(turned.delivered, 4);
+    assert_eq!(turned.delivered, 9);
     assert_eq!(world.leftovers().await, Vec::<String>::new());
 }
 

@@ -391,6 +391,8 @@ impl Walk {
         }
         let export = HttpCall::get(&format!("{base}/export"));
         self.ask(insights, export, ANN, 200).await;
+        let invented = HttpCall::get(&format!("{base}/export?cursor={}", "x".repeat(60)));
+        self.ask(insights, invented, ANN, 400).await;
         let investment = HttpCall::new("PUT", &format!("{base}/media/{one}/investment"))
             .json(&json!({"spend": 1, "revenue": 2, "currency": "EUR"}));
         self.ask(insights, investment, ANN, 200).await;
