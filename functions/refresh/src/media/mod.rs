@@ -165,7 +165,7 @@ async fn get_going(
 }
 
 fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
-    let with_figures = account.has_scope(INSIGHTS_SCOPE);
+    let with_figures = account.scopes.iter().any(|scope| scope == INSIGHTS_SCOPE);
     Run {
         id: telemetry::new_correlation_id(),
         connection_generation: account.connection_generation,
