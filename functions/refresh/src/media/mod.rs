@@ -21,7 +21,7 @@ use shared::app::App;
 use shared::aws::AwsError;
 use shared::graph::{AccountEffect, ErrorKind, GraphError, Retry, Usage};
 use shared::lambda::TaskError;
-use shared::media::figures::FiguresError;
+use shared::media::figures::{self, FiguresError};
 use shared::media::progress::{MediaSync, Run, Stage};
 use shared::secret::AccessToken;
 use shared::sync::BY_SCHEDULE;
@@ -35,8 +35,6 @@ use crate::current;
 use limits::{delay_until, wait, waits_until};
 use log::{MISSING_PERMISSION, log_entry};
 
-/// Without this scope Instagram tells media and no figures.
-const INSIGHTS_SCOPE: &str = "instagram_business_manage_insights";
 /// How many media a page has to begin with: Instagram gathers their figures too.
 const PAGE_SIZE: usize = 50;
 /// No call is begun later than this after a step began: a function has half a minute for a batch of two.
@@ -165,7 +163,7 @@ async fn get_going(
 }
 
 fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
-    let with_figures = account.scopes.iter().any(|scope| scope == INSIGHTS_SCOPE);
+    let with_figures = figures::are_allowed(account);
     Run {
         id: telemetry::new_correlation_id(),
         connection_generation: account.connection_generation,
