@@ -93,6 +93,53 @@ async fn days_of_which_instagram_has_nothing_are_asked_for_once_in_a_while() {
     journey.finish().await;
 }
 
+#[tokio::test]
+async fn a_medias_insights_tell_what_it_had_come_to_on_its_first_days() {
+    let (journey, id) = with_history("busy.baker", 60).await;
+    let list = get(&journey, &format!("/instagram/accounts/{id}/media?limit=1")).await;
+    let media = list["media"][0]["id"].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        journey.advance(SignedDuration::from_hours(24)).await;
+    }
+    let base = format!("/instagram/accounts/{id}/media/{media}/insights");
+    let told = get(&journey, &base).await;
+    let days = told["days"].as_array().unwrap();
+    assert!(days.len() >= 3, "{told}");
+    let by_day = |name: &str| -> Vec<u64> {
+        let figures = days
+            .iter()
+            .map(|day| day["figures"][name].as_u64().unwrap());
+        figures.collect()
+    };
+    assert!(by_day("reach").is_sorted() && by_day("reach")[0] < by_day("reach")[2]);
+    assert!(told["figures"]["reach"].as_u64() >= by_day("reach").last().copied());
+    let dates: Vec<&str> = days.iter().filter_map(|day| day["day"].as_str()).collect();
+    assert!(dates.is_sorted() && dates.len() == days.len());
+    let likes = get(&journey, &format!("{base}?metrics=likes")).await;
+    let likes = likes["days"].as_array().unwrap();
+    assert!(
+        likes
+            .iter()
+            .all(|day| day["figures"].as_object().unwrap().len() == 1)
+    );
+    assert_eq!(likes.len(), days.len());
+    // Of an old one no sync keeps days.
+    let all = get(
+        &journey,
+        &format!("/instagram/accounts/{id}/media?limit=100"),
+    )
+    .await;
+    let oldest = all["media"].as_array().unwrap().last().unwrap()["id"].clone();
+    let oldest = oldest.as_str().unwrap();
+    let told = get(
+        &journey,
+        &format!("/instagram/accounts/{id}/media/{oldest}/insights"),
+    )
+    .await;
+    assert_eq!(told["days"], json!([]));
+    journey.finish().await;
+}
+
 async fn as_caller(journey: &Journey, caller: Caller, method: &str, path: &str) -> Reply {
     let call = HttpCall::new(method, path).as_user(caller.user, caller.company, "admin");
     journey.call(&journey.insights, call).await

@@ -584,6 +584,68 @@ async fn media_that_stand_above_younger_ones_stay() {
 }
 
 #[tokio::test]
+async fn a_media_that_comes_a_page_late_or_not_at_all_stays_while_instagram_has_it() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 20, 300);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let before = stored(&journey, &id).await;
+    let listed: Vec<Value> = before
+        .iter()
+        .filter(|media| media.kind != MediaKind::Story)
+        .map(|media| {
+            let at = media.published_at.strftime("%Y-%m-%dT%H:%M:%S+0000");
+            json!({"id": media.id, "media_type": "IMAGE", "timestamp": at.to_string()})
+        })
+        .collect();
+    // The fourth comes with the second page, and the sixth does not come.
+    let first = [&listed[..3], &listed[4..5], &listed[6..8]].concat();
+    let second = [&listed[3..4], &listed[8..]].concat();
+    let next = "https://graph.instagram.com/next";
+    let first = json!({"data": first, "paging": {"cursors": {"after": "second"}, "next": next}});
+    for body in [first, json!({"data": second})] {
+        let told = Fault::new(page(&body)).at("GET /{ig_id}/media").times(1);
+        journey.world.instagram.add_fault(told);
+    }
+    sync_now(&journey, &id).await;
+    let after = stored(&journey, &id).await;
+    assert_eq!(ids(&after), shown(&journey, PROLIFIC));
+    let as_told = |media: &&StoredMedia| media.kind == MediaKind::Image;
+    assert!(
+        after.iter().filter(as_told).count() >= 19,
+        "the lists were read"
+    );
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn many_that_are_deleted_at_once_are_marked_step_by_step_through_a_block() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 120, 600);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let gone: Vec<String> = shown(&journey, PROLIFIC).into_iter().step_by(2).collect();
+    journey.world.instagram.remove_media(&gone);
+    let block = Fault::new(FaultKind::RateLimit { minutes: 40 }).at("GET /{media_id}");
+    journey.world.instagram.add_fault(block.times(1));
+    journey.world.instagram.clear_calls();
+    journey.advance(DAY * 8).await;
+    let kept = stored(&journey, &id).await;
+    assert_eq!(ids(&kept), shown(&journey, PROLIFIC));
+    let marked = kept.iter().filter(|media| media.gone_at.is_some());
+    assert_eq!(marked.filter(|media| gone.contains(&media.id)).count(), 60);
+    let asked = journey.world.instagram.calls().into_iter();
+    let asked = asked
+        .filter(|call| call.endpoint == "GET /{media_id}")
+        .count();
+    assert_eq!(
+        asked, 61,
+        "each once, and once more the one that was refused"
+    );
+    journey.finish().await;
+}
+
+#[tokio::test]
 async fn days_on_which_nothing_happened_end_nothing() {
     let journey = Journey::start().await;
     add_person(&journey, PROLIFIC, 60, 600);

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use shared::account::Account;
 use shared::app::App;
 use shared::cache::{self, Aged};
 use shared::engagement::StoryMetrics;
 use shared::graph::{Endpoint, MediaKind};
 use shared::http::{MediaId, OwnAccount, Problem, QueryString};
-use shared::media::{StoredMedia, figures, figures_of, metrics};
+use shared::media::days::day_of;
+use shared::media::{RECENT, StoredMedia, figures, figures_of, metrics};
 use shared::reading::{self, Reading};
 use shared::table::keys;
 use utoipa::{IntoParams, ToSchema};
@@ -38,10 +41,10 @@ pub(crate) struct MediaInsightsQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoriesQuery {
     /// The first day, UTC; 28 days before the end without it.
-    #[param(value_type = jiff::civil::Date, required = false, example = "2026-10-24")]
+    #[param(value_type = Date, required = false, example = "2026-10-24")]
     since: Option<String>,
     /// The last day; yesterday without it.
-    #[param(value_type = jiff::civil::Date, required = false, example = "2026-11-21")]
+    #[param(value_type = Date, required = false, example = "2026-11-21")]
     until: Option<String>,
 }
 
@@ -62,8 +65,20 @@ pub(crate) struct MediaInsights {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0.042)]
     engagement_rate: Option<f64>,
+    /// What it had come to on those of its first days on which a sync saw it change, the earliest first.
+    days: Vec<MediaDayView>,
     /// What should be known about them.
     notes: Vec<Note>,
+}
+
+/// What a media had come to on a day.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MediaDayView {
+    /// The day of the sync, UTC.
+    day: Date,
+    /// By Meta's names, from its beginning until then; `likes` and `comments` are among them.
+    #[schema(example = json!({ "likes": 61, "comments": 4, "reach": 640 }))]
+    figures: BTreeMap<String, u64>,
 }
 
 /// Stories, the latest first.
@@ -91,6 +106,7 @@ pub(crate) struct StoryView {
 #[derive(Serialize, Deserialize)]
 struct Told {
     kind: MediaKind,
+    published_at: Option<Timestamp>,
     figures: BTreeMap<String, u64>,
     interactions: Option<u64>,
 }
@@ -129,31 +145,64 @@ pub(crate) async fn get_media_insights(
         stored.figures = figures_of(&found.insights);
         Ok(Told {
             kind,
+            published_at: media.published_at,
             interactions: stored.interactions(),
             figures: stored.figures,
         })
     })
     .await?;
+    let (wanted, notes) = match asked {
+        Some((wanted, notes)) => (Some(wanted), notes),
+        None => (None, Vec::new()),
+    };
+    let only_wanted = |mut figures: BTreeMap<String, u64>| {
+        figures.retain(|name, _| {
+            let wanted = wanted.as_ref();
+            wanted.is_none_or(|wanted| wanted.contains(&name.as_str()))
+        });
+        figures
+    };
+    let days = first_days(&app, &account, &id, cached.value.published_at).await?;
+    let days = days.into_iter().map(|day| MediaDayView {
+        figures: only_wanted(day.figures),
+        ..day
+    });
+    let days = days.filter(|day| !day.figures.is_empty()).collect();
     let followers = account.follower_count;
     Ok(Aged::of(cached, app.clock.now(), |told| {
-        let (wanted, notes) =
-            asked.map_or((None, Vec::new()), |(wanted, notes)| (Some(wanted), notes));
         let rate = told.interactions.zip(followers);
-        let figures = told.figures.into_iter();
         MediaInsights {
             media_id: id,
             kind: told.kind,
-            figures: figures
-                .filter(|(name, _)| {
-                    let wanted = wanted.as_ref();
-                    wanted.is_none_or(|wanted| wanted.contains(&name.as_str()))
-                })
-                .collect(),
+            figures: only_wanted(told.figures),
             engagement_rate: rate
                 .and_then(|(done, followers)| shared::media::engagement_rate(done, followers)),
+            days,
             notes,
         }
     }))
+}
+
+/// What syncs kept of a media's days.
+async fn first_days(
+    app: &App,
+    account: &Account,
+    media: &str,
+    published_at: Option<Timestamp>,
+) -> Result<Vec<MediaDayView>, Problem> {
+    let Some(published_at) = published_at else {
+        return Ok(Vec::new());
+    };
+    let (from, to) = (day_of(published_at), day_of(published_at + RECENT));
+    let kept = app.table.media_days(&account.id, from, to).await?;
+    let days = kept.into_iter().filter_map(|mut kept| {
+        let figures = kept.media.remove(media)?;
+        Some(MediaDayView {
+            day: kept.day,
+            figures,
+        })
+    });
+    Ok(days.collect())
 }
 
 /// Lists an account's stories with their figures, the latest first, 100 at most; they are kept when the stories are over.
@@ -168,7 +217,7 @@ pub(crate) async fn list_story_insights(
     OwnAccount(account): OwnAccount,
     QueryString(query): QueryString<StoriesQuery>,
 ) -> Result<Json<StoryInsights>, Problem> {
-    let today = shared::media::days::day_of(app.clock.now()).to_string();
+    let today = day_of(app.clock.now()).to_string();
     let until = query.until.as_deref().unwrap_or(&today);
     let span = Span::of(&app, query.since.as_deref(), Some(until))?;
     let is_story = |media: &StoredMedia| media.kind == MediaKind::Story;

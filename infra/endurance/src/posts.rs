@@ -34,10 +34,10 @@ const TOGETHER: usize = 200;
 const LONGEST: SignedDuration = SignedDuration::from_hours(27);
 
 /// The stage, the publishing function and the accounts.
-struct Publishing {
-    stage: Stage,
+pub(crate) struct Publishing {
+    pub(crate) stage: Stage,
     publish: Function,
-    accounts: Vec<String>,
+    pub(crate) accounts: Vec<String>,
 }
 
 impl Publishing {
@@ -58,6 +58,11 @@ impl Publishing {
                 LoginEnd::Refused => return Err(format!("{username} could not connect")),
             }
         }
+        Self::on(stage).await
+    }
+
+    /// Publishing on a stage whose accounts are connected.
+    pub(crate) async fn on(stage: Stage) -> Result<Self, String> {
         let publish = Function::new(stage.world.app("publish"))
             .with_routes(publish::routes())
             .with_tasks(publish::handle);
@@ -70,7 +75,7 @@ impl Publishing {
         })
     }
 
-    async fn turn(&self, by: SignedDuration) {
+    pub(crate) async fn turn(&self, by: SignedDuration) {
         self.stage.turn(by, &self.publish).await;
     }
 
@@ -80,7 +85,7 @@ impl Publishing {
 
     /// A body of the kind that the number stands for, told from all others by its caption, and a story, which has none,
     /// by the address of its picture.
-    fn body(&self, number: usize, publish_at: Option<Timestamp>) -> Value {
+    pub(crate) fn body(&self, number: usize, publish_at: Option<Timestamp>) -> Value {
         let (image, video) = (self.sample("square.jpg"), self.sample("reel.mp4"));
         let caption = format!("Post {number}");
         let mut body = match number % KINDS {
@@ -100,7 +105,7 @@ impl Publishing {
         body
     }
 
-    async fn create(&self, account: &str, body: &Value) -> Result<(), String> {
+    pub(crate) async fn create(&self, account: &str, body: &Value) -> Result<(), String> {
         let call = HttpCall::post(&format!("/instagram/accounts/{account}/posts"))
             .as_user("user", "company", "editor")
             .json(body);
@@ -112,7 +117,7 @@ impl Publishing {
     }
 
     /// All posts, by account.
-    async fn posts(&self) -> Result<Vec<Post>, String> {
+    pub(crate) async fn posts(&self) -> Result<Vec<Post>, String> {
         let table = &self.stage.world.app("test").table;
         let mut all = Vec::new();
         for account in &self.accounts {

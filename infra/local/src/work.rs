@@ -10,6 +10,7 @@ use world::browser::Browser;
 use world::delivery::{Turned, Workers};
 
 use crate::from_meta;
+use crate::people;
 use crate::routes::FunctionName;
 use crate::stack::Inside;
 
@@ -69,6 +70,11 @@ pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Resu
     tokio::spawn(async move {
         let _working = inside.working.lock().await;
         let workers = workers(&inside);
+        if let Some(instagram) = &inside.instagram {
+            let now_ms = inside.clock.milliseconds();
+            let then_ms = now_ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+            people::delete_posts(instagram, now_ms, then_ms);
+        }
         let turned = inside
             .feed
             .turn(

@@ -1,5 +1,7 @@
 //! How far the sync of an account's media has come: what it needs to go on after any end.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -57,9 +59,10 @@ pub struct Run {
     /// Up to where everything was compared: the sort key of the oldest media so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_to: Option<String>,
-    /// Media that came before younger ones, as pinned ones may, or without a time: they are missing where they would stand.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub early: Vec<String>,
+    /// Media that are missing where they would stand and are there all the same: pinned above younger ones, without a time, or
+    /// left out of the list.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub early: BTreeSet<String>,
     /// How many pages it read.
     #[serde(default)]
     pub pages: u64,

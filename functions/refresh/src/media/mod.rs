@@ -8,11 +8,14 @@
 //! Syncs come last: they wait while the account is blocked, while few of its calls or of the app's are left.
 
 mod days;
+mod gone;
 mod limits;
 mod log;
+mod order;
 mod pages;
 mod stories;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -174,7 +177,7 @@ fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
         is_whole: progress.walked_at.is_none(),
         after: None,
         compared_to: None,
-        early: Vec::new(),
+        early: BTreeSet::new(),
         seen: 0,
         changed: 0,
         calls: 0,

@@ -14,9 +14,9 @@ use shared::media::days::day_of;
 use shared::media::metrics::{OF_EVERY_POST, is_no_data, may_be_about_a_metric};
 use shared::media::{StoredMedia, figures, figures_of};
 use shared::policy;
-use shared::table::keys::{self, Key};
 
 use super::log::{ENDLESS_LIST, FIGURES_INCOMPLETE, MISSING_PERMISSION, SHORT_LIST};
+use super::order::{Order, place_of};
 use super::{Done, Step, StepError};
 
 /// So many pages a step reads at most.
@@ -34,6 +34,7 @@ impl Step<'_> {
     pub(super) async fn read_pages(&mut self) -> Result<Done, StepError> {
         for _ in 0..PAGES {
             let page = self.fetch().await?;
+            let before = (self.run.pages, self.run.seen);
             self.run.pages += 1;
             let is_endless =
                 page.after.is_some() && (page.after == self.run.after || self.is_too_long());
@@ -43,8 +44,14 @@ impl Step<'_> {
             self.run.seen += page.media.len() as u64;
             let ends = page.after.is_none();
             let is_everything = ends && self.is_everything();
-            let (is_known, changed) = self.take_over(&page, is_everything).await?;
-            self.run.changed += changed;
+            let taken = self.take_over(&page, is_everything).await;
+            if !matches!(taken, Ok(Some(_))) {
+                // This page is read again.
+                (self.run.pages, self.run.seen) = before;
+            }
+            let Some(is_known) = taken? else {
+                return Ok(Done::More);
+            };
             if ends || is_endless || (is_known && !self.run.is_whole) {
                 return self.end_walk(is_everything);
             }
@@ -215,21 +222,21 @@ impl Step<'_> {
         Ok(false)
     }
 
-    /// Writes what is new, changed or gone. Says whether the last media of the page was known and is no longer recent, and how
-    /// many records were written. `is_everything`: what is stored below the page is gone.
+    /// Writes what is new, changed or gone. Says whether the last media of the page was known and is no longer recent; `None`
+    /// where a step was too short for all that may be gone. `is_everything`: the page ends the list, with nothing below it.
     async fn take_over(
         &mut self,
         page: &MediaPage,
         is_everything: bool,
-    ) -> Result<(bool, u64), StepError> {
+    ) -> Result<Option<bool>, StepError> {
         let now = self.app.clock.now();
         let order = Order::of(page, &self.account.id);
-        self.run.early.extend(order.early.iter().cloned());
+        self.run.early.extend(order.early);
         let tail = is_everything && self.run.seen < MOST_LISTED;
         let lower = match (&order.last, tail) {
             (_, true) => None,
             (Some(last), false) => Some(last.as_str()),
-            (None, false) => return Ok((false, 0)),
+            (None, false) => return Ok(Some(false)),
         };
         let compared_to = self.run.compared_to.clone();
         let mut stored = self.stored_between(lower, compared_to.as_deref()).await?;
@@ -256,24 +263,22 @@ impl Step<'_> {
             }
             writes.push(new);
         }
-        let mut gone = 0;
-        for mut media in stored.into_values() {
-            if media.gone_at.is_none() && !self.run.early.contains(&media.id) {
-                media.gone_at = Some(now);
-                gone += 1;
-                writes.push(media);
-            }
-        }
-        let changed = writes.len() as u64;
+        self.run.changed += writes.len() as u64;
         self.write_all(writes).await?;
         self.add_to_day(of_day, now).await?;
-        self.progress.stored = (self.progress.stored + added).saturating_sub(gone);
+        self.progress.stored += added;
+        let early = &self.run.early;
+        let mut missing: Vec<StoredMedia> = stored.into_values().collect();
+        missing.retain(|media| media.gone_at.is_none() && !early.contains(&media.id));
+        if !self.mark_gone(missing).await? {
+            return Ok(None);
+        }
         // A page that tells younger ones again takes nothing back.
         if let Some(last) = order.last {
             let oldest = compared_to.filter(|to| *to < last);
             self.run.compared_to = Some(oldest.unwrap_or(last));
         }
-        Ok((ends_known, changed))
+        Ok(Some(ends_known))
     }
 
     /// What is stored between two sort keys, the second one excluded, by id and without stories.
@@ -337,38 +342,6 @@ impl Step<'_> {
             "a record that others keep changing",
         ))
     }
-}
-
-/// How the media of a page stand to each other.
-struct Order {
-    /// Those that came before younger ones, or without a time.
-    early: Vec<String>,
-    /// Where the last of the others stands.
-    last: Option<String>,
-}
-
-impl Order {
-    fn of(page: &MediaPage, account: &str) -> Self {
-        let (mut early, mut last) = (Vec::new(), None);
-        let mut youngest: Option<String> = None;
-        for media in page.media.iter().rev() {
-            let place = place_of(account, media).sk;
-            let is_before_younger = youngest.as_ref().is_some_and(|youngest| place < *youngest);
-            if media.published_at.is_none() || is_before_younger {
-                early.push(media.id.clone());
-                continue;
-            }
-            last.get_or_insert_with(|| place.clone());
-            youngest = Some(place);
-        }
-        Self { early, last }
-    }
-}
-
-/// Where a media's record stands.
-fn place_of(account: &str, media: &Media) -> Key {
-    let told = StoredMedia::told(media, None);
-    keys::media(account, told.published_at, &told.id)
 }
 
 fn day_figures(media: &StoredMedia) -> BTreeMap<String, u64> {

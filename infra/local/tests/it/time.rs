@@ -5,7 +5,7 @@ use local::Options;
 use serde_json::{Value, json};
 use world::gateway::HttpCall;
 
-use crate::{accounts, connect, folder, send, start, state};
+use crate::{accounts, connect, folder, get, send, start, state};
 
 async fn turn(stack: &local::Stack, advance: &str) -> (u16, Value) {
     let call = HttpCall::post("/local/clock").json(&json!({"advance": advance}));
@@ -44,6 +44,32 @@ async fn thirty_days_pass_in_a_moment_and_their_work_is_done() {
         "{list}"
     );
     assert_eq!(after["deadLetters"], json!([]));
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn with_each_week_the_cafe_deletes_two_posts_and_the_sync_marks_them_as_gone() {
+    let stack = start(Options::on_free_ports(folder())).await;
+    let id = connect(&stack, "harbor.cafe").await;
+    turn(&stack, "P15D").await;
+    // What is old is looked for once a week.
+    turn(&stack, "P8D").await;
+    let mut gone = 0;
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/instagram/accounts/{id}/media?source=stored&limit=100{cursor}");
+        let page = get(&stack, &path).await.json();
+        let media = page["media"].as_array().expect("a page");
+        gone += media
+            .iter()
+            .filter(|media| media["goneAt"].is_string())
+            .count();
+        let Some(next) = page["nextCursor"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert!((4..=8).contains(&gone), "{gone} of two or three weeks");
     stack.stop().await;
 }
 
