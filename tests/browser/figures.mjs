@@ -35,31 +35,69 @@ await step("the totals are the API's", async () => {
   query = `since=${at(90)}&until=${at(1)}`;
   const { totals } = await api(`/analytics?accountId=${account}&${query}`);
   for (const metric of ["followers", "reach", "views", "total_interactions", "follows"]) {
-    const told = await page.locator(`#totals [data-metric=${metric}] dd`).first().textContent();
-    assert.equal(told, shown(totals[metric].value), metric);
+    const tile = page.locator(`#totals [data-metric=${metric}]`);
+    assert.equal(await tile.locator("dd").first().textContent(), shown(totals[metric].value), metric);
+    const { change } = totals[metric];
+    const told = change === null ? "no days before" : (change < 0 ? "" : "+") + (change * 100).toFixed(1) + " %";
+    assert.equal(await tile.locator(".change").textContent(), told, metric);
   }
 });
 
-await step("each chart is drawn, and its sum is the API's", async () => {
-  const { series } = await api(`/instagram/accounts/${account}/insights?metrics=reach,views&${query}`);
+await step("each chart is drawn, and what is said of it is the API's", async () => {
+  const { series } = await api(`/instagram/accounts/${account}/insights?metrics=followers,reach,views,total_interactions&${query}`);
+  assert.equal(series.length, 4);
   for (const { metric, points } of series) {
     const chart = page.locator(`.chart[data-metric=${metric}]`);
     await chart.locator("canvas").waitFor();
-    const sum = points.reduce((all, point) => all + (point.value || 0), 0);
-    assert.equal(await chart.locator("p").textContent(), `Together ${shown(sum)}.`);
+    const known = points.map((point) => point.value).filter((value) => value !== null);
+    const told = await chart.locator("p").textContent();
+    if (!known.length) assert.equal(told, "Nothing is known of these days.");
+    else if (metric === "followers") assert.equal(told, `From ${shown(known[0])} to ${shown(known[known.length - 1])}.`);
+    else assert.equal(told, `Together ${shown(known.reduce((all, value) => all + value, 0))}.`);
   }
 });
 
 await step("the heat map has every hour with a post", async () => {
   const { slots, basedOn } = await api(`/instagram/accounts/${account}/best-times?${query}`);
-  assert.equal(await page.locator("#times td[data-heat]").count(), slots.length);
+  const cells = await page.locator("#times tr").evaluateAll((rows) => rows.slice(1).flatMap((row, day) =>
+    [...row.querySelectorAll("td")].map((cell, hour) => [day + 1, hour, cell.textContent, cell.title])));
+  const drawn = cells.filter(([, , posts]) => posts !== "");
+  const told = slots.map(({ weekday, hour, posts, meanInteractions, score }) =>
+    [weekday, hour, String(posts), `${posts} posts, ${meanInteractions} interactions each, ${score} times the usual`]);
+  const sorted = (list) => list.map((one) => JSON.stringify(one)).sort();
+  assert.ok(told.length > 20, "there is something to compare");
+  assert.deepEqual(sorted(drawn), sorted(told));
   assert.match(await page.locator("#based-on").textContent(), new RegExp(`Based on ${basedOn} posts`));
+});
+
+await step("followers by age, city, country and gender are the API's", async () => {
+  const { breakdowns } = await api(`/instagram/accounts/${account}/demographics`);
+  assert.deepEqual(Object.keys(breakdowns).sort(), ["age", "city", "country", "gender"]);
+  const told = Object.values(breakdowns).flatMap((parts) => parts.slice(0, 7).map((part) => `${part.value}: ${shown(part.people)}`));
+  assert.deepEqual(await page.locator("#audience label").allTextContents(), told);
+});
+
+await step("the best posts are the API's", async () => {
+  const { media } = await api(`/instagram/accounts/${account}/top-media?limit=5&${query}`);
+  assert.equal(media.length, 5);
+  const told = await page.locator("#top li").allTextContents();
+  media.forEach((one, place) => {
+    assert.ok(told[place].includes(`${shown(one.value)} interactions`), told[place]);
+    assert.ok(told[place].startsWith((one.caption || one.kind).slice(0, 80)), told[place]);
+  });
 });
 
 await step("the grid shows the media, page by page", async () => {
   const { media } = await api(`/instagram/accounts/${account}/media?limit=24`);
   const ids = await page.locator("#media li").evaluateAll((items) => items.map((item) => item.dataset.id));
   assert.deepEqual(ids, media.map((one) => one.id));
+  const counts = await page.locator("#media li").evaluateAll((items) => items.map((item) => item.querySelector("p").textContent));
+  assert.deepEqual(counts, media.map(({ likeCount, commentsCount }) => {
+    const told = [];
+    if (likeCount !== undefined) told.push(`${shown(likeCount)} likes`);
+    if (commentsCount !== undefined) told.push(`${shown(commentsCount)} comments`);
+    return told.join(", ") || "counts are hidden";
+  }));
   await picture(page, "figures");
   await page.click("#more button");
   await page.waitForFunction(() => document.querySelectorAll("#media li").length === 48);

@@ -93,9 +93,16 @@ function showSeries(series) {
       series: [{}, { stroke: accent, width: 2, spanGaps: false }],
       axes: [axis, { ...axis, size: 64 }],
     }, [times, points.map((point) => point.value)], place);
-    const sum = metric === "followers" ? "" : "Together " + number(points.reduce((all, point) => all + (point.value || 0), 0)) + ".";
-    place.append(element("p", sum, "quiet"));
+    place.append(element("p", summary(metric, points), "quiet"));
   }
+}
+
+// Followers are a level, and the others are sums of days.
+function summary(metric, points) {
+  const known = points.map((point) => point.value).filter((value) => value !== null);
+  if (!known.length) return "Nothing is known of these days.";
+  if (metric === "followers") return `From ${number(known[0])} to ${number(known.at(-1))}.`;
+  return `Together ${number(known.reduce((all, value) => all + value, 0))}.`;
 }
 
 // A heat map: the better an hour, the stronger its color; the number says on how many posts that is based.
