@@ -773,6 +773,38 @@ async fn c13_a_page_that_instagram_cannot_gather_is_asked_for_in_halves() {
 }
 
 #[tokio::test]
+async fn c16_a_media_without_figures_takes_none_from_others() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 30, 15);
+    // A media from before its account was professional refuses for the page that it is on, and by itself.
+    let refused = || FaultKind::graph_error(400, 100, Some(2_108_006));
+    let instagram = &journey.world.instagram;
+    instagram.add_fault(Fault::new(refused()).at("GET /{ig_id}/media").times(1));
+    instagram.add_fault(
+        Fault::new(refused())
+            .at("GET /{media_id}/insights")
+            .times(1),
+    );
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let media = stored(&journey, &id).await;
+    assert_eq!(ids(&media), shown(&journey, PROLIFIC));
+    let without = media
+        .iter()
+        .filter(|media| media.kind != MediaKind::Story && !media.figures.contains_key("reach"));
+    assert_eq!(without.count(), 1);
+    assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
+    let refused = journey
+        .world
+        .app("test")
+        .table
+        .refused_metrics("v26.0")
+        .await;
+    assert_eq!(refused.unwrap().metrics.len(), 0, "it is not about metrics");
+    journey.finish().await;
+}
+
+#[tokio::test]
 async fn a_sync_that_is_asked_for_while_one_runs_joins_it() {
     let journey = Journey::start().await;
     add_person(&journey, PROLIFIC, 60, 60);
