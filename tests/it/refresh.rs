@@ -177,6 +177,8 @@ async fn c11_while_a_rate_limit_lasts_no_renewal_is_asked_for() {
     let reply = renewed_by_person(&journey, &id, &journey.worker).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["status"], "active");
+    // The sync waited as well, with its message.
+    journey.advance(SignedDuration::from_mins(15)).await;
     journey.finish().await;
 }
 
