@@ -52,7 +52,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Instagram's id of the account.
-    pub fn id(&self) -> &str {
+    pub fn instagram_id(&self) -> &str {
         &self.account.platform_account_id
     }
 

@@ -196,7 +196,7 @@ async fn live(
         let reading = Reading::of(app, account, BY_READER).await?;
         let graph = reading.graph();
         let answer = graph
-            .media(&reading.token, reading.id(), edge, wanted)
+            .media(&reading.token, reading.instagram_id(), edge, wanted)
             .await;
         let page = reading.take(answer).await?;
         Ok(LivePage {
