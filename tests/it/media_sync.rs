@@ -132,7 +132,10 @@ async fn a_first_sync_keeps_all_media_and_days_and_a_later_one_only_what_changed
         .unwrap()
         .id
         .clone();
-    journey.world.instagram.remove_media(&[gone.clone()]);
+    journey
+        .world
+        .instagram
+        .remove_media(std::slice::from_ref(&gone));
     let new = journey
         .world
         .instagram
@@ -349,7 +352,10 @@ async fn an_old_media_that_vanishes_is_found_by_the_profiles_count() {
     let id = journey.connected(ANN, PROLIFIC).await;
     journey.settle().await;
     let oldest = stored(&journey, &id).await.last().unwrap().id.clone();
-    journey.world.instagram.remove_media(&[oldest.clone()]);
+    journey
+        .world
+        .instagram
+        .remove_media(std::slice::from_ref(&oldest));
     // A walk over everything is not begun more than once a week.
     journey.advance(DAY * 8).await;
     let media = stored(&journey, &id).await;

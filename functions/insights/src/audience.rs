@@ -152,7 +152,7 @@ pub(crate) async fn get_demographics(
                     })
                 })
                 .collect();
-            groups.sort_by(|one, other| other.people.cmp(&one.people));
+            groups.sort_by_key(|group| std::cmp::Reverse(group.people));
             if !groups.is_empty() {
                 breakdowns.insert((*breakdown).to_owned(), groups);
             }
@@ -188,8 +188,8 @@ pub(crate) async fn get_online_followers(
         };
         let found = figures::of_account(&app, &account, &reading.token, &query).await;
         let found = reading.take_figures(found).await?;
-        let points = found.insights.iter().flat_map(|one| &one.values);
-        let last = points.filter(|point| !point.parts.is_empty()).next_back();
+        let mut points = found.insights.iter().flat_map(|one| &one.values);
+        let last = points.rfind(|point| !point.parts.is_empty());
         let hours = last.map_or_else(Vec::new, |point| {
             let parts = point.parts.iter();
             let mut hours: Vec<Hour> = parts

@@ -95,7 +95,7 @@ async fn what_is_taken_away_is_gone_and_a_cursor_outlives_it() {
         .as_str()
         .unwrap()
         .to_owned();
-    world.sim.remove_media(&[last.clone()]);
+    world.sim.remove_media(std::slice::from_ref(&last));
     let next = baker
         .get(&format!("me/media?limit=10&after={after}"))
         .await
