@@ -29,8 +29,9 @@ impl<'a> Reading<'a> {
     /// 409 without a live connection, 429 while Instagram takes no calls, and what is wrong with the vault.
     pub async fn of(app: &'a Arc<App>, account: &'a Account, by: &'a str) -> Result<Self, Problem> {
         let now = app.clock.now();
-        if account.status_at(now) == Status::RateLimited {
-            let until = account.rate.blocked_until.unwrap_or(now);
+        // Whatever else is the matter with the account.
+        let blocked_until = account.rate.blocked_until.filter(|until| *until > now);
+        if let Some(until) = blocked_until {
             let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
             return Err(Problem::rate_limited(left));
         }

@@ -365,6 +365,14 @@ async fn an_old_media_that_vanishes_is_found_by_the_profiles_count() {
     journey.finish().await;
 }
 
+/// How many media were asked for by their ids.
+fn asked_by_id(journey: &Journey) -> usize {
+    let calls = journey.world.instagram.calls().into_iter();
+    calls
+        .filter(|call| ["GET /{media_id}", "GET /{ig_id}"].contains(&call.endpoint.as_str()))
+        .count()
+}
+
 #[tokio::test]
 async fn a_list_that_breaks_off_marks_nothing_as_gone() {
     let journey = Journey::start().await;
@@ -384,7 +392,9 @@ async fn a_list_that_breaks_off_marks_nothing_as_gone() {
         })
         .at("GET /{ig_id}/media"),
     );
+    journey.world.instagram.clear_calls();
     journey.advance(DAY).await;
+    assert_eq!(asked_by_id(&journey), 0, "nothing is suspected");
     let after: BTreeMap<_, _> = stored(&journey, &id)
         .await
         .into_iter()
@@ -519,7 +529,7 @@ async fn a_first_list_that_breaks_off_is_walked_over_again_on_the_next_day() {
 }
 
 #[tokio::test]
-async fn a_short_list_marks_the_few_as_gone_only_when_it_is_as_short_again() {
+async fn a_short_list_marks_nothing_as_gone_that_the_profile_counts() {
     let journey = Journey::start().await;
     add_person(&journey, PROLIFIC, 3, 30);
     let id = journey.connected(ANN, PROLIFIC).await;
@@ -579,7 +589,9 @@ async fn media_that_stand_above_younger_ones_stay() {
             let told = Fault::new(page(body)).at("GET /{ig_id}/media").times(1);
             journey.world.instagram.add_fault(told);
         }
+        journey.world.instagram.clear_calls();
         sync_now(&journey, &id).await;
+        assert_eq!(asked_by_id(&journey), 0, "their own place tells");
         let after = stored(&journey, &id).await;
         let lost: Vec<_> = after
             .iter()
@@ -650,6 +662,62 @@ async fn many_that_are_deleted_at_once_are_marked_step_by_step_through_a_block()
         asked, 61,
         "each once, and once more the one that was refused"
     );
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_profile_counts_and_instagram_never_lists_is_learnt_while_posts_are_added() {
+    let journey = Journey::start().await;
+    let history = History {
+        posts: 200,
+        days: 600,
+        until_ms: journey.world.clock.milliseconds(),
+    };
+    let mut person = Person::business(PROLIFIC).with_followers(4_200);
+    person.media_count = 7;
+    let instagram = &journey.world.instagram;
+    instagram.add_person(person.with_history(history));
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    assert_eq!(
+        sync_log(&journey, &id).await[0]["errorCode"],
+        "media_list_short"
+    );
+    for day in 0..4 {
+        instagram.post(PROLIFIC, ContentKind::Image, "A new one");
+        instagram.clear_calls();
+        journey.advance(DAY).await;
+        // The second walk over everything has missed as many: from then on a day needs one page, and the look for comments one.
+        let expected = if day == 0 { 6 } else { 2 };
+        assert_eq!(lists(&journey), expected, "day {day}");
+        assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
+    }
+    assert_eq!(ids(&stored(&journey, &id).await), shown(&journey, PROLIFIC));
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn days_that_instagram_refuses_to_tell_are_asked_for_again() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 20, 200);
+    let outage = Fault::new(FaultKind::graph_error(400, 100, None)).at("GET /{ig_id}/insights");
+    let fault = journey.world.instagram.add_fault(outage);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let log = sync_log(&journey, &id).await;
+    assert_eq!(log[0]["errorCode"], "days_refused");
+    assert!(log[0]["errorMessage"].is_string());
+    let calls = journey.world.instagram.calls().len();
+    assert!(calls < 40, "{calls} calls: the first day says it for all");
+    journey.world.instagram.remove_fault(fault);
+    journey.advance(DAY).await;
+    let today = day_of(journey.world.now());
+    let table = &journey.world.app("test").table;
+    let days = table.days(&id, plus(today, -90), plus(today, -1)).await;
+    let told = days.unwrap().into_iter();
+    let told = told.filter(|day| day.figures.contains_key("reach")).count();
+    assert!(told >= 89, "{told} days");
+    assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
     journey.finish().await;
 }
 

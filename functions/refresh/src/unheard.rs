@@ -11,13 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use shared::account::Account;
 use shared::app::App;
-use shared::graph::{GraphError, Usage};
+use shared::graph::{AccountEffect, GraphError, MediaEdge, MediaQuery, Usage};
 use shared::lambda::TaskError;
-use shared::policy;
 use shared::secret::AccessToken;
+use shared::sync::BY_SCHEDULE;
 use shared::table::keys::Key;
 use shared::tasks::Task;
 use shared::webhooks::{Delivered, Envelope, Item, Source};
+use shared::{policy, verdict};
 
 /// The webhook field that tells of comments.
 const FIELD: &str = "comments";
@@ -47,6 +48,14 @@ pub(crate) async fn find_comments(app: &Arc<App>, account: &Account) -> Result<(
         Ok(found) => found,
         Err(error) => {
             tracing::info!(event = "comments_not_looked_for", account = account.id, error = %error, "the next sync looks again");
+            if error.row().effect == AccountEffect::RateLimited {
+                // Whoever comes next must not lengthen the block.
+                let weight = verdict::weigh(app, account, &token, &error).await?;
+                verdict::take_over(app, account, true, BY_SCHEDULE, |record| {
+                    verdict::note_failure(record, &error, weight, now);
+                })
+                .await?;
+            }
             return Ok(());
         }
     };
@@ -87,12 +96,25 @@ async fn written(
 ) -> Result<Vec<Written>, GraphError> {
     let own = [&account.platform_account_id, &account.app_scoped_id];
     let graph = app.graph.for_login(account.login);
+    let query = MediaQuery {
+        limit: MEDIA,
+        for_sync: true,
+        ..MediaQuery::default()
+    };
     let newest = graph
-        .newest_media(token, &account.platform_account_id, false)
+        .media(
+            token,
+            &account.platform_account_id,
+            MediaEdge::Media,
+            &query,
+        )
         .await?;
     let mut found = Vec::new();
     let mut usage = newest.usage;
-    for media in newest.value.into_iter().take(MEDIA) {
+    for media in newest.value.media {
+        if media.comments_count == Some(0) {
+            continue;
+        }
         if gives_way(&usage) {
             break;
         }

@@ -41,7 +41,8 @@ pub(crate) fn delete_posts(instagram: &InstagramSim, from_ms: i64, to_ms: i64) {
         let published = instagram.published_by(CAFE);
         let posts: Vec<_> = published
             .into_iter()
-            .filter(|media| !media.kind.is_story())
+            // Nothing that was published through the API.
+            .filter(|media| !media.kind.is_story() && media.container_id.is_empty())
             .collect();
         if posts.len() < FEWEST_POSTS {
             return;

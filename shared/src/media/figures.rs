@@ -48,6 +48,8 @@ pub struct Figures {
     pub calls: u64,
     /// What the last answer told of limits.
     pub usage: Usage,
+    /// Whether Instagram refused every metric, each by itself: then it says nothing of what there is.
+    pub is_refused: bool,
 }
 
 /// What figures are asked of.
@@ -150,6 +152,7 @@ async fn learning(
             Err(error) => return Err(error.into()),
         }
     }
+    figures.is_refused = !has_worked && !found.is_empty();
     if has_worked && !found.is_empty() {
         remember(app, version, refused, kind, &found).await?;
     }

@@ -25,8 +25,8 @@ pub struct MediaSync {
     /// How many more media the profile counts than Instagram lists. When it changes by itself, something old is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub surplus: Option<i64>,
-    /// How many media the last walk over everything saw that saw fewer than the profile and [`surplus`](Self::surplus) say.
-    /// Where the next one sees as many, that is all there is.
+    /// How many fewer media than the profile counts the last walk over everything saw, where that is not [`surplus`](Self::surplus).
+    /// Where the next one misses as many, that is all there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<u64>,
     /// How many media are stored that are not gone, without stories.

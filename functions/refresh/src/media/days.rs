@@ -9,6 +9,7 @@ use shared::graph::InsightsQuery;
 use shared::media::days::{Day, KEPT_BY_INSTAGRAM, SETTLED_AFTER, day_of, plus, start_of};
 use shared::media::{figures, figures_of, metrics};
 
+use super::log::DAYS_REFUSED;
 use super::{Done, Step, StepError};
 
 /// So many days a step asks for at most.
@@ -40,11 +41,18 @@ impl Step<'_> {
         };
         for _ in 0..DAYS {
             if day < first {
-                self.progress.settled_through = Some(plus(today, -SETTLED_AFTER));
+                // Days that were read when the run began may have grown since.
+                let settled = plus(day_of(self.run.started_at), -SETTLED_AFTER);
+                self.progress.settled_through = self.progress.settled_through.max(Some(settled));
                 self.run.next_day = None;
                 return Ok(Done::All);
             }
-            self.read_day(day, today).await?;
+            if !self.read_day(day, today).await? {
+                // Nothing is settled: the next sync asks for these days again.
+                self.run.partial.get_or_insert(DAYS_REFUSED.into());
+                self.run.next_day = None;
+                return Ok(Done::All);
+            }
             day = plus(day, -1);
             self.run.next_day = Some(day);
             if !self.has_time() {
@@ -54,9 +62,12 @@ impl Step<'_> {
         Ok(Done::More)
     }
 
-    /// Keeps how many follow the account today, and how many media it has.
+    /// Keeps how many follow the account today, and how many media it has, where its profile was read today.
     async fn snapshot(&mut self, today: Date) -> Result<(), AwsError> {
         let account = self.account;
+        if account.last_sync_at.map(day_of) != Some(today) {
+            return Ok(());
+        }
         let (followers, following) = (account.follower_count, account.following_count);
         let media = account.media_count;
         self.change_day(today, |day| {
@@ -99,22 +110,34 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Reads a day. Instagram has no figures of one on which nothing happened.
-    async fn read_day(&mut self, day: Date, today: Date) -> Result<(), StepError> {
+    /// Reads a day. Instagram has no figures of one on which nothing happened. A day that was read already is read again when
+    /// it is final. `false`: Instagram refuses to tell.
+    async fn read_day(&mut self, day: Date, today: Date) -> Result<bool, StepError> {
+        let is_settled = plus(day, SETTLED_AFTER) <= today;
+        if !is_settled && day < plus(today, -1) {
+            let known = self.app.table.day(&self.account.id, day).await?;
+            let is_told = |day: &Day| {
+                metrics::OF_DAY
+                    .iter()
+                    .any(|it| day.figures.contains_key(*it))
+            };
+            if known.as_ref().is_some_and(is_told) {
+                return Ok(true);
+            }
+        }
         let found = figures::of_day(self.app, self.account, &self.token, day).await?;
         self.run.calls += found.calls;
         self.usage = found.usage;
         let figures = figures_of(&found.insights);
         if figures.is_empty() {
-            return Ok(());
+            return Ok(!found.is_refused);
         }
-        let is_settled = plus(day, SETTLED_AFTER) <= today;
         self.change_day(day, |record| {
             record.figures.extend(figures.clone());
             record.settled = is_settled;
         })
-        .await
-        .map_err(StepError::from)
+        .await?;
+        Ok(true)
     }
 
     /// Writes a day where the change changes it.

@@ -12,7 +12,7 @@ const MOST_ASKED: usize = 25;
 
 impl Step<'_> {
     /// Marks as gone what a list should have told, did not, and Instagram does not find by its id either: a list may leave
-    /// something out, or tell it a page later. That is a call for each. `false`: a step was too short for all of them.
+    /// something out, or tell it a page later. A media of which Instagram refuses to tell anything stays. That is a call for each. `false`: a step was too short for all of them.
     pub(super) async fn mark_gone(&mut self, missing: Vec<StoredMedia>) -> Result<bool, StepError> {
         for (asked, mut media) in missing.into_iter().enumerate() {
             if self.run.early.len() >= MOST_LEFT_OUT {
@@ -44,6 +44,7 @@ impl Step<'_> {
             }
             Err(error) => match error.kind {
                 ErrorKind::NotFoundOrNoAccess | ErrorKind::UnknownObject => Ok(false),
+                ErrorKind::InvalidParameter | ErrorKind::InvalidCall => Ok(true),
                 _ => Err(error.into()),
             },
         }

@@ -23,8 +23,10 @@ pub(super) async fn waits_until(
     account: &Account,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, AwsError> {
-    if account.status_at(now) == Status::RateLimited {
-        return Ok(account.rate.blocked_until);
+    // Whatever else is the matter with the account.
+    let blocked_until = account.rate.blocked_until.filter(|until| *until > now);
+    if blocked_until.is_some() {
+        return Ok(blocked_until);
     }
     if policy::sync_gives_way(account, now) {
         return Ok(account

@@ -11,6 +11,7 @@ mod days;
 mod gone;
 mod limits;
 mod log;
+mod one_by_one;
 mod order;
 mod pages;
 mod stories;
@@ -40,8 +41,9 @@ use log::{MISSING_PERMISSION, log_entry};
 
 /// How many media a page has to begin with: Instagram gathers their figures too.
 const PAGE_SIZE: usize = 50;
-/// No call is begun later than this after a step began: a function has half a minute for a batch of two.
-const STEP_LASTS: SignedDuration = SignedDuration::from_secs(8);
+/// No further page, day or media is begun later than this after a step began: a call may take ten seconds, and a function has
+/// half a minute for a batch of two.
+const STEP_LASTS: SignedDuration = SignedDuration::from_secs(4);
 /// When a step that failed in a way that passes is tried again.
 const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// So often in a row a run may be set back before it ends.
@@ -121,6 +123,9 @@ pub(crate) async fn sync(
         }
         (Some(under_way), Some(name)) if under_way.id == name && step < under_way.step => {
             // Whoever did this step may have died before it sent the next one.
+            if let Some(until) = under_way.waits_until.filter(|until| *until > now) {
+                return send_next(app, id, &under_way, delay_until(until, now)).await;
+            }
             return get_going(app, id, &under_way, now).await;
         }
         // Of a run that is over.

@@ -7,17 +7,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::aws::AwsError;
 use shared::graph::{ErrorKind, Media, MediaEdge, MediaKind, MediaPage, MediaQuery};
 use shared::media::days::day_of;
 use shared::media::metrics::{OF_EVERY_POST, is_no_data, may_be_about_a_metric};
-use shared::media::{StoredMedia, figures, figures_of};
+use shared::media::{StoredMedia, figures_of};
 use shared::policy;
 
-use super::log::{ENDLESS_LIST, FIGURES_INCOMPLETE, MISSING_PERMISSION, SHORT_LIST};
+use super::log::{ENDLESS_LIST, MISSING_PERMISSION, SHORT_LIST};
 use super::order::{Order, place_of};
-use super::{Done, Step, StepError};
+use super::{Done, PAGE_SIZE, Step, StepError};
 
 /// So many pages a step reads at most.
 const PAGES: usize = 5;
@@ -25,6 +25,10 @@ const PAGES: usize = 5;
 const MOST_LISTED: u64 = 10_000;
 /// Pages beyond what a list and a second walk over it have: after those it has no end.
 const SPARE_PAGES: u64 = 100;
+/// So many media stand above all others at most.
+const MOST_PINNED: usize = 3;
+/// A profile that was read so long before a run began tells what the run meets.
+const FRESH: SignedDuration = SignedDuration::from_hours(1);
 /// So many records are written at once.
 const WRITES_AT_ONCE: usize = 8;
 /// How often a record is read again that somebody else wrote meanwhile.
@@ -33,7 +37,9 @@ const TRIES: u32 = 4;
 impl Step<'_> {
     pub(super) async fn read_pages(&mut self) -> Result<Done, StepError> {
         for _ in 0..PAGES {
-            let page = self.fetch().await?;
+            let Some(page) = self.fetch().await? else {
+                return Ok(Done::More);
+            };
             let before = (self.run.pages, self.run.seen);
             self.run.pages += 1;
             let is_endless =
@@ -52,6 +58,8 @@ impl Step<'_> {
             let Some(is_known) = taken? else {
                 return Ok(Done::More);
             };
+            // Pinned ones say nothing of those below them.
+            let is_known = is_known && page.media.len() > MOST_PINNED;
             if ends || is_endless || (is_known && !self.run.is_whole) {
                 return self.end_walk(is_everything);
             }
@@ -60,7 +68,16 @@ impl Step<'_> {
                 break;
             }
         }
+        // What was too much for Instagram a moment ago may not be now.
+        self.run.page_size = (2 * self.run.page_size).min(PAGE_SIZE);
         Ok(Done::More)
+    }
+
+    /// How many media the profile counts, where it was read for this run.
+    fn counted(&self) -> Option<u64> {
+        let read_at = self.account.last_sync_at?;
+        let is_fresh = read_at + FRESH >= self.run.started_at;
+        self.account.media_count.filter(|_| is_fresh)
     }
 
     /// C14: a list whose places come again, or run out again and again.
@@ -73,19 +90,20 @@ impl Step<'_> {
     /// always counts and Instagram never lists. One that is shorter may have broken off; where the next walk sees as many, it
     /// had not.
     fn is_everything(&self) -> bool {
-        let Some(counted) = self.account.media_count else {
+        let Some(counted) = self.counted() else {
             return true;
         };
         let expected = counted.saturating_sub_signed(self.progress.surplus.unwrap_or_default());
         let seen = self.run.seen;
-        seen >= expected.min(MOST_LISTED) || self.progress.unconfirmed == Some(seen)
+        let missed = counted.saturating_sub(seen);
+        seen >= expected.min(MOST_LISTED) || self.progress.unconfirmed == Some(missed)
     }
 
     /// The walk is over. What the profile counts and what is stored differ by always the same, unless something old is gone:
     /// then everything is walked over.
     fn end_walk(&mut self, is_everything: bool) -> Result<Done, StepError> {
         let now = self.app.clock.now();
-        let counted = self.account.media_count.unwrap_or_default();
+        let counted = self.counted();
         if self.run.is_whole && is_everything {
             self.progress.walked_at = Some(now);
             self.progress.stored = self.run.seen;
@@ -93,18 +111,18 @@ impl Step<'_> {
         } else if self.run.is_whole {
             // The next run walks over everything once more.
             self.progress.walked_at = None;
-            self.progress.unconfirmed = Some(self.run.seen);
-            if self.run.seen + self.run.seen / 10 + 3 < counted.min(MOST_LISTED) {
-                self.run.partial.get_or_insert(SHORT_LIST.into());
-            }
+            let missed = counted.map(|counted| counted.saturating_sub(self.run.seen));
+            self.progress.unconfirmed = missed;
+            self.run.partial.get_or_insert(SHORT_LIST.into());
         }
-        let surplus = i64::try_from(counted).unwrap_or_default()
-            - i64::try_from(self.progress.stored).unwrap_or_default();
+        let stored = i64::try_from(self.progress.stored).unwrap_or_default();
+        let surplus = counted.and_then(|counted| Some(i64::try_from(counted).ok()? - stored));
         let is_due = self
             .progress
             .walked_at
             .is_none_or(|at| now.duration_since(at) >= policy::WHOLE_WALK_EVERY);
-        let is_suspicious = self.progress.surplus.is_some_and(|known| known != surplus);
+        let known = self.progress.surplus;
+        let is_suspicious = known.is_some() && surplus.is_some() && known != surplus;
         self.run.after = None;
         self.run.compared_to = None;
         self.run.early.clear();
@@ -113,14 +131,14 @@ impl Step<'_> {
             self.run.seen = 0;
             return Ok(Done::More);
         }
-        if self.run.is_whole && is_everything {
-            self.progress.surplus = Some(surplus);
+        if self.run.is_whole && is_everything && surplus.is_some() {
+            self.progress.surplus = surplus;
         }
         Ok(Done::All)
     }
 
-    /// The next page, smaller or without figures where Instagram cannot tell them.
-    async fn fetch(&mut self) -> Result<MediaPage, StepError> {
+    /// The next page, smaller or without figures where Instagram cannot tell them. `None`: no page was small enough in time.
+    async fn fetch(&mut self) -> Result<Option<MediaPage>, StepError> {
         let version = self.app.config.graph.api_version.as_str();
         let mut learnt = false;
         let mut with_figures = self.run.with_figures;
@@ -151,7 +169,10 @@ impl Step<'_> {
                         let of_kind =
                             |kind: MediaKind| refused.working(kind.as_str(), OF_EVERY_POST, now);
                         let tells_more = |kind| of_kind(kind).len() > metrics.len();
-                        let found = self.ask_one_by_one(&mut page, tells_more).await?;
+                        let is_refused = !with_figures;
+                        let found = self
+                            .ask_one_by_one(&mut page, tells_more, is_refused)
+                            .await?;
                         if found && metrics.is_empty() && !learnt {
                             // What is refused is known now: the rest is told with the page again.
                             learnt = true;
@@ -159,13 +180,16 @@ impl Step<'_> {
                             continue;
                         }
                     }
-                    return Ok(page);
+                    return Ok(Some(page));
                 }
                 Err(error) => error,
             };
             let is_about_figures = may_be_about_a_metric(error.kind) || is_no_data(error.kind);
             if error.kind == ErrorKind::PageTooLarge && self.run.page_size > 1 {
                 self.run.page_size /= 2;
+                if !self.has_time() {
+                    return Ok(None);
+                }
             } else if !metrics.is_empty() && is_about_figures {
                 with_figures = false;
             } else if !metrics.is_empty() && error.kind == ErrorKind::PermissionMissing {
@@ -186,40 +210,6 @@ impl Step<'_> {
                 return Err(error.into());
             }
         }
-    }
-
-    /// The figures of the page's recent media of those kinds of which the page did not tell all. Says whether a metric was
-    /// found that is refused.
-    async fn ask_one_by_one(
-        &mut self,
-        page: &mut MediaPage,
-        tells_more: impl Fn(MediaKind) -> bool,
-    ) -> Result<bool, StepError> {
-        let now = self.app.clock.now();
-        let version = self.app.config.graph.api_version.as_str();
-        let before = self.app.table.refused_metrics(version).await?;
-        let is_asked_for = |media: &Media| {
-            tells_more(media.kind()) && StoredMedia::told(media, None).is_recent(now)
-        };
-        for media in page.media.iter_mut().filter(|media| is_asked_for(media)) {
-            if !self.has_time() {
-                // What is stored of the others stays as it was.
-                self.run.partial.get_or_insert(FIGURES_INCOMPLETE.into());
-                break;
-            }
-            let kind = media.kind();
-            let one = (media.id.as_str(), kind);
-            let found = figures::of_media(self.app, self.account, &self.token, one).await?;
-            self.run.calls += found.calls;
-            media.insights = found.insights;
-            if found.calls > 1 {
-                let after = self.app.table.refused_metrics(version).await?;
-                if after != before {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// Writes what is new, changed or gone. Says whether the last media of the page was known and is no longer recent; `None`
@@ -243,7 +233,9 @@ impl Step<'_> {
         let mut writes = Vec::new();
         let mut of_day: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
         let (mut added, mut ends_known) = (0, false);
-        for media in &page.media {
+        // Records stand by time: what is told without one is not kept, and stays where it is stored.
+        let dated = page.media.iter();
+        for media in dated.filter(|media| media.published_at.is_some()) {
             let place = place_of(&self.account.id, media);
             let is_outside = lower.is_some_and(|lower| place.sk.as_str() < lower)
                 || compared_to.as_ref().is_some_and(|to| place.sk >= *to);

@@ -29,6 +29,10 @@ impl Step<'_> {
                 self.run.partial = Some(TOO_MANY_STORIES.into());
                 break;
             }
+            if story.published_at.is_none() {
+                // Records stand by time.
+                continue;
+            }
             let new = StoredMedia::told(story, None);
             let place = shared::table::keys::media(&self.account.id, new.published_at, &new.id);
             let stored = self.app.table.get_record::<StoredMedia>(place).await?;

@@ -45,22 +45,26 @@ async function load() {
   const mine = ++round;
   location.hash = chosen();
   const days = span();
-  const [together, series, times, top, media] = await Promise.all([
-    call("GET", `/analytics?accountId=${chosen()}&${days}`),
-    call("GET", `${base()}/insights?metrics=${SHOWN.join()}&${days}`),
-    call("GET", `${base()}/best-times?${days}`),
-    call("GET", `${base()}/top-media?limit=5&${days}`),
-    call("GET", `${base()}/media?limit=24`),
-  ]);
-  if (mine !== round) return;
-  showTotals(together.totals);
-  showSeries(series.series);
-  showTimes(times);
-  byId("top").replaceChildren(...top.media.map(best));
-  byId("media").replaceChildren(...media.media.map(tile));
-  showMore(media.nextCursor);
-  const audience = await call("GET", `${base()}/demographics`);
-  if (mine === round) showAudience(audience.breakdowns);
+  for (const id of ["totals", "charts", "times", "based-on", "audience", "top", "media"]) byId(id).replaceChildren();
+  showMore(null);
+  // Each by itself: where Instagram takes no calls, what is stored is shown all the same.
+  const parts = [
+    [`/analytics?accountId=${chosen()}&${days}`, ({ totals }) => showTotals(totals)],
+    [`${base()}/insights?metrics=${SHOWN.join()}&${days}`, ({ series }) => showSeries(series)],
+    [`${base()}/best-times?${days}`, showTimes],
+    [`${base()}/top-media?limit=5&${days}`, ({ media }) => byId("top").replaceChildren(...media.map(best))],
+    [`${base()}/media?limit=24`, ({ media, nextCursor }) => {
+      byId("media").replaceChildren(...media.map(tile));
+      showMore(nextCursor);
+    }],
+    [`${base()}/demographics`, ({ breakdowns }) => showAudience(breakdowns)],
+  ];
+  const shown = await Promise.allSettled(parts.map(async ([path, show]) => {
+    const answer = await call("GET", path);
+    if (mine === round) show(answer);
+  }));
+  const failed = shown.find(({ status }) => status === "rejected");
+  if (failed && mine === round) throw failed.reason;
 }
 
 function showTotals(totals) {
