@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{Account, Status};
+use crate::account::Account;
 use crate::app::App;
 use crate::graph::{Answered, Endpoint, Graph, GraphError};
 use crate::http::Problem;

@@ -701,7 +701,7 @@ async fn days_that_instagram_refuses_to_tell_are_asked_for_again() {
     let journey = Journey::start().await;
     add_person(&journey, PROLIFIC, 20, 200);
     let outage = Fault::new(FaultKind::graph_error(400, 100, None)).at("GET /{ig_id}/insights");
-    let fault = journey.world.instagram.add_fault(outage);
+    journey.world.instagram.add_fault(outage);
     let id = journey.connected(ANN, PROLIFIC).await;
     journey.settle().await;
     let log = sync_log(&journey, &id).await;
@@ -709,7 +709,7 @@ async fn days_that_instagram_refuses_to_tell_are_asked_for_again() {
     assert!(log[0]["errorMessage"].is_string());
     let calls = journey.world.instagram.calls().len();
     assert!(calls < 40, "{calls} calls: the first day says it for all");
-    journey.world.instagram.remove_fault(fault);
+    journey.world.instagram.clear_faults();
     journey.advance(DAY).await;
     let today = day_of(journey.world.now());
     let table = &journey.world.app("test").table;
