@@ -673,10 +673,11 @@ async fn what_the_profile_counts_and_instagram_never_lists_is_learnt_while_posts
         days: 600,
         until_ms: journey.world.clock.milliseconds(),
     };
-    let mut person = Person::business(PROLIFIC).with_followers(4_200);
+    let person = Person::business(PROLIFIC).with_followers(4_200);
+    let mut person = person.with_history(history);
     person.media_count = 7;
     let instagram = &journey.world.instagram;
-    instagram.add_person(person.with_history(history));
+    instagram.add_person(person);
     let id = journey.connected(ANN, PROLIFIC).await;
     journey.settle().await;
     assert_eq!(
