@@ -197,7 +197,8 @@ async fn fairness(options: &MediaOptions) -> Result<bool, String> {
         let took = post
             .published_at
             .map(|at| at.duration_since(post.created_at));
-        let took = took.ok_or_else(|| format!("a post is {:?}: {:?}", post.state, post.state_reason))?;
+        let took =
+            took.ok_or_else(|| format!("a post is {:?}: {:?}", post.state, post.state_reason))?;
         seconds.push(took.as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);
