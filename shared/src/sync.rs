@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::account::{Account, Failure, Status};
 use crate::app::App;
 use crate::aws::AwsError;
-use crate::graph::{Answered, GraphError, Profile};
+use crate::graph::{Answered, GraphError, Profile, Usage};
 use crate::table::timeline::SyncLogEntry;
 use crate::telemetry;
 use crate::vault::VaultError;
@@ -42,6 +42,8 @@ pub struct Asked {
     pub account: Account,
     /// Why Instagram did not answer with a profile.
     pub refusal: Option<GraphError>,
+    /// What its answer told of limits.
+    pub usage: Usage,
 }
 
 /// Reads the profile from Instagram, takes it over or keeps the failure with its verdict, and writes a sync log entry.
@@ -115,9 +117,14 @@ async fn ask(
     })
     .await?
     .ok_or(SyncError::Gone)?;
+    let usage = match &answer {
+        Ok(answered) => answered.usage,
+        Err(error) => error.usage,
+    };
     Ok(Asked {
         account,
         refusal: answer.err(),
+        usage,
     })
 }
 

@@ -908,3 +908,30 @@ async fn a_sync_that_is_asked_for_while_one_runs_joins_it() {
     assert!(table.media_sync(&id).await.unwrap().unwrap().run.is_none());
     journey.finish().await;
 }
+
+#[tokio::test]
+async fn c11_syncs_leave_the_last_quarter_of_the_apps_calls_to_others() {
+    let journey = Journey::start().await;
+    for number in 0..20 {
+        let username = format!("baker.{number}");
+        add_person(&journey, &username, 10, 30);
+        journey.connected(ANN, &username).await;
+    }
+    // The logins' calls are over an hour old, and all accounts are due at once: for more calls than the app has.
+    journey.world.clock.advance(SignedDuration::from_mins(90));
+    journey.world.instagram.update_settings(|settings| {
+        settings.app_calls_per_hour = 64;
+    });
+    journey.world.instagram.clear_calls();
+    journey.advance(DAY * 3).await;
+    let calls = journey.world.instagram.calls();
+    assert!(calls.len() > 1_000, "{} calls", calls.len());
+    let refused = calls.iter().filter(|call| call.status != 200);
+    assert_eq!(refused.count(), 0);
+    for account in journey.records(ANN.company).await {
+        let entries = sync_log(&journey, &account.id).await;
+        let is_done = entries.iter().any(|entry| entry["status"] == "success");
+        assert!(is_done, "{}: {entries:?}", account.id);
+    }
+    journey.finish().await;
+}

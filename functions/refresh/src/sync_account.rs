@@ -11,6 +11,7 @@ use shared::tasks::Task;
 use shared::vault::VaultError;
 use shared::{connection, policy, verdict};
 
+use crate::media::limits;
 use crate::{current, unheard};
 
 /// Syncs an account that is still connected.
@@ -45,6 +46,14 @@ pub(crate) async fn sync(
         );
         return begin_media_sync(app, id, connection_generation).await;
     }
+    if let Some(until) = limits::app_waits_until(app, &account, now).await? {
+        let task = Task::SyncAccount {
+            account: id.to_owned(),
+            connection_generation,
+        };
+        let delay = limits::delay_until(until, now);
+        return Ok(app.queue.send_later(task, delay).await?);
+    }
     let asked = match sync::sync_profile(app, &account, BY_SCHEDULE).await {
         Ok(asked) => asked,
         // What the vault lacks stands in the record.
@@ -56,13 +65,15 @@ pub(crate) async fn sync(
         Err(SyncError::Vault(error)) => return Err(error.into()),
         Err(SyncError::Aws(error)) => return Err(error.into()),
     };
+    limits::note_use_of_the_app(app, &asked.usage, app.clock.now()).await?;
     // A refusal stands in the record with its verdict; the daily schedule is the next try.
     if asked.refusal.is_none() && asked.account.webhook_fields.is_empty() {
         connection::subscribe(app, &asked.account).await?;
     }
     // What keeps Instagram from telling the profile keeps media and figures waiting, and they try again.
     begin_media_sync(app, id, connection_generation).await?;
-    if asked.refusal.is_none() {
+    let is_app_close = limits::app_waits_until(app, &asked.account, app.clock.now()).await?;
+    if asked.refusal.is_none() && is_app_close.is_none() {
         unheard::find_comments(app, &asked.account).await?;
     }
     let next = asked.account.next_refresh_at;

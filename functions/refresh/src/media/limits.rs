@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Status};
 use shared::app::App;
 use shared::aws::AwsError;
+use shared::graph::Usage;
 use shared::lambda::TaskError;
 use shared::media::progress::{MediaSync, Run};
 use shared::sync::BY_SCHEDULE;
@@ -34,10 +35,7 @@ pub(super) async fn waits_until(
             .usage_at
             .map(|at| at + policy::USAGE_IS_KNOWN_FOR));
     }
-    let of_the_app = app.table.syncs_wait_until().await?;
-    let of_the_app = of_the_app.filter(|until| *until > now);
-    // Not all of them at the same moment.
-    Ok(of_the_app.map(|until| until + policy::spread(&account.id, policy::SYNCS_WAIT_FOR)))
+    app_waits_until(app, account, now).await
 }
 
 /// Sends the step again for when it may be done, and tells the wait in the sync log once.
@@ -64,8 +62,37 @@ pub(super) async fn wait(
     Ok(())
 }
 
+/// Until when this account's syncs leave the calls of the whole app to others; `None`: they need not.
+pub(crate) async fn app_waits_until(
+    app: &App,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, AwsError> {
+    let of_the_app = app.table.syncs_wait_until().await?;
+    let of_the_app = of_the_app.filter(|until| *until > now);
+    // Not all of them at the same moment.
+    Ok(of_the_app.map(|until| until + policy::spread(&account.id, policy::SYNCS_WAIT_FOR)))
+}
+
+/// Has all syncs wait where the calls of the whole app grow few.
+pub(crate) async fn note_use_of_the_app(
+    app: &App,
+    usage: &Usage,
+    now: Timestamp,
+) -> Result<(), AwsError> {
+    let of_the_app = usage.app.max_percent().map(u32::from);
+    match of_the_app >= Some(policy::SYNCS_GIVE_WAY_AT) {
+        true => {
+            app.table
+                .have_syncs_wait(now + policy::SYNCS_WAIT_FOR)
+                .await
+        }
+        false => Ok(()),
+    }
+}
+
 /// Seconds until then, or as many of them as SQS delays a message.
-pub(super) fn delay_until(until: Timestamp, now: Timestamp) -> i32 {
+pub(crate) fn delay_until(until: Timestamp, now: Timestamp) -> i32 {
     let left = until.duration_since(now).as_secs() + 1;
     i32::try_from(left).map_or(LONGEST_DELAY, |left| left.clamp(1, LONGEST_DELAY))
 }
@@ -75,11 +102,7 @@ impl Step<'_> {
     /// all syncs have to give way.
     pub(super) async fn note_usage(&self) -> Result<(), AwsError> {
         let now = self.app.clock.now();
-        let of_the_app = self.usage.app.max_percent().map(u32::from);
-        if of_the_app >= Some(policy::SYNCS_GIVE_WAY_AT) {
-            let until = now + policy::SYNCS_WAIT_FOR;
-            self.app.table.have_syncs_wait(until).await?;
-        }
+        note_use_of_the_app(self.app, &self.usage, now).await?;
         let Some(used) = self.usage.business.max_percent().map(u32::from) else {
             return Ok(());
         };

@@ -9,7 +9,7 @@
 
 mod days;
 mod gone;
-mod limits;
+pub(crate) mod limits;
 mod log;
 mod one_by_one;
 mod order;
