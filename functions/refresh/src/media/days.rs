@@ -55,7 +55,7 @@ impl Step<'_> {
             }
             day = plus(day, -1);
             self.run.next_day = Some(day);
-            if !self.has_time() {
+            if !self.goes_on() {
                 break;
             }
         }

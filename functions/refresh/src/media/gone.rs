@@ -19,7 +19,7 @@ impl Step<'_> {
                 break;
             }
             // One in each step at least, so that a step has always come further than the one before.
-            if asked == MOST_ASKED || (asked > 0 && !self.has_time()) {
+            if asked == MOST_ASKED || (asked > 0 && !self.goes_on()) {
                 return Ok(false);
             }
             if self.is_there(&media.id).await? {

@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::account::Account;
 use shared::app::App;
 use shared::aws::AwsError;
-use shared::graph::{AccountEffect, ErrorKind, GraphError, Retry, Usage};
+use shared::graph::{AccountEffect, ErrorKind, Figures, GraphError, Retry, Usage};
 use shared::lambda::TaskError;
 use shared::media::figures::{self, FiguresError};
 use shared::media::progress::{MediaSync, Run, Stage};
@@ -325,5 +325,13 @@ impl Step<'_> {
     /// Whether there is time for another call.
     fn has_time(&self) -> bool {
         self.app.clock.now() < self.until
+    }
+
+    /// Whether this step goes on with another page or day: while there is time, and calls are not few.
+    fn goes_on(&self) -> bool {
+        let used = |figures: Figures| figures.max_percent().map_or(0, u32::from);
+        self.has_time()
+            && used(self.usage.app) < policy::SYNCS_GIVE_WAY_AT
+            && used(self.usage.business) < policy::SYNC_GIVES_WAY_AT
     }
 }

@@ -64,7 +64,7 @@ impl Step<'_> {
                 return self.end_walk(is_everything);
             }
             self.run.after = page.after;
-            if !self.has_time() {
+            if !self.goes_on() {
                 break;
             }
         }

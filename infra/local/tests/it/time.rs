@@ -5,7 +5,7 @@ use local::Options;
 use serde_json::{Value, json};
 use world::gateway::HttpCall;
 
-use crate::{accounts, connect, folder, get, send, start, state};
+use crate::{accounts, connect, folder, send, start, state, token};
 
 async fn turn(stack: &local::Stack, advance: &str) -> (u16, Value) {
     let call = HttpCall::post("/local/clock").json(&json!({"advance": advance}));
@@ -58,7 +58,13 @@ async fn with_each_week_the_cafe_deletes_two_posts_and_the_sync_marks_them_as_go
     let mut cursor = String::new();
     loop {
         let path = format!("/instagram/accounts/{id}/media?source=stored&limit=100{cursor}");
-        let page = get(&stack, &path).await.json();
+        let bearer = format!("Bearer {}", token(&stack).await);
+        let page = send(
+            &stack,
+            HttpCall::get(&path).header("authorization", &bearer),
+        )
+        .await;
+        let page = page.json();
         let media = page["media"].as_array().expect("a page");
         gone += media
             .iter()
