@@ -43,7 +43,7 @@ pub(crate) struct StoriesQuery {
     /// The first day, UTC; 28 days before the end without it.
     #[param(value_type = Date, required = false, example = "2026-10-24")]
     since: Option<String>,
-    /// The last day; yesterday without it.
+    /// The last day; today without it.
     #[param(value_type = Date, required = false, example = "2026-11-21")]
     until: Option<String>,
 }

@@ -185,8 +185,8 @@ pub(super) const REQUESTS: &[Row] = &[
     Row {
         kind: ErrorKind::NotFoundOrNoAccess,
         meaning: "100/33: the object is gone, or may not be seen, or Instagram has an outage (days long in May 2026). \
-                  Not proof that anything failed: a post goes on without the read, and an object counts as gone \
-                  only after a day of this.",
+                  Not proof that anything failed: a post goes on without the read, and a media counts as gone \
+                  only where a list does not tell it either.",
         who: Nobody,
         retry: AfterSeconds(300),
         effect: NoEffect,
