@@ -26,7 +26,7 @@ pub(crate) const BY_READER: &str = "reader";
 #[serde(deny_unknown_fields)]
 pub(crate) struct MediaListQuery {
     /// `live`: from Instagram, through a cache. `stored`: as the last sync left it, with figures and what is gone.
-    #[param(inline, value_type = Source, required = false, default = "live")]
+    #[param(inline, value_type = Source, required = false)]
     source: Option<String>,
     /// Only media of this kind.
     #[param(value_type = MediaKind, required = false)]
