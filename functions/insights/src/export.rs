@@ -50,10 +50,10 @@ const MEDIA_COLUMNS: &[&str] = &[
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportQuery {
-    /// `csv`: a line of names, then a line for each. `ndjson`: a JSON object on each line.
+    /// `csv`, also without it: a line of names, then a line for each. `ndjson`: a JSON object on each line.
     #[param(inline, value_type = Format, required = false)]
     format: Option<String>,
-    /// `days`: a line for each day. `media`: a line for each media that was published in these days.
+    /// `days`, also without it: a line for each day. `media`: a line for each media that was published in these days.
     #[param(inline, value_type = Rows, required = false)]
     rows: Option<String>,
     /// The first day, UTC; 28 days before the end without it.

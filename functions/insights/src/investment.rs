@@ -41,7 +41,7 @@ pub(crate) struct NewInvestment {
     currency: String,
     /// How many clicks it brought.
     #[serde(default, deserialize_with = "given")]
-    #[schema(nullable = false, example = 341)]
+    #[schema(nullable = false, maximum = 1000000000000_i64, example = 341)]
     clicks: Option<u64>,
 }
 
@@ -203,6 +203,9 @@ pub(crate) async fn put_investment(
     JsonBody(new): JsonBody<NewInvestment>,
 ) -> Result<Json<InvestmentView>, Problem> {
     let (spend, revenue) = (thousandths(new.spend)?, thousandths(new.revenue)?);
+    if new.clicks.is_some_and(|clicks| clicks as f64 > LARGEST) {
+        return Err(invalid_amount());
+    }
     let is_currency =
         new.currency.len() == 3 && new.currency.bytes().all(|byte| byte.is_ascii_uppercase());
     if !is_currency {
@@ -330,7 +333,7 @@ fn investment_not_found() -> Problem {
 fn invalid_amount() -> Problem {
     Problem::bad_request(
         "invalid_amount",
-        "`spend` and `revenue` must be numbers from 0 to 1000000000000.",
+        "`spend`, `revenue` and `clicks` must be numbers from 0 to 1000000000000.",
     )
 }
 

@@ -25,7 +25,7 @@ pub(crate) const BY_READER: &str = "reader";
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MediaListQuery {
-    /// `live`: from Instagram, through a cache. `stored`: as the last sync left it, with figures and what is gone.
+    /// `live`, also without it: from Instagram, through a cache. `stored`: as the last sync left it, with figures and what is gone.
     #[param(inline, value_type = Source, required = false)]
     source: Option<String>,
     /// Only media of this kind.
