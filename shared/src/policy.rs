@@ -158,10 +158,10 @@ pub fn full_second(moment: Timestamp) -> Timestamp {
         .unwrap_or(moment)
 }
 
-/// A time of an account's own within this one, so that accounts do not all come at the same moment.
-pub fn spread(account_id: &str, within: SignedDuration) -> SignedDuration {
+/// A time within this one that follows from a name, so that not all come at the same moment.
+pub fn spread(name: &str, within: SignedDuration) -> SignedDuration {
     let seconds = u64::try_from(within.as_secs()).unwrap_or_default().max(1);
-    SignedDuration::from_secs((stable_hash(account_id) % seconds) as i64)
+    SignedDuration::from_secs((stable_hash(name) % seconds) as i64)
 }
 
 /// The minute of the day (UTC) at which an account is synced: spread over the day, the same every day.

@@ -70,8 +70,11 @@ pub(crate) async fn app_waits_until(
 ) -> Result<Option<Timestamp>, AwsError> {
     let of_the_app = app.table.syncs_wait_until().await?;
     let of_the_app = of_the_app.filter(|until| *until > now);
-    // Not all of them at the same moment.
-    Ok(of_the_app.map(|until| until + policy::spread(&account.id, policy::SYNCS_WAIT_FOR)))
+    // Not all of them at the same moment, and not the same ones first each time.
+    Ok(of_the_app.map(|until| {
+        let turn = format!("{} {until}", account.id);
+        until + policy::spread(&turn, policy::SYNCS_WAIT_FOR)
+    }))
 }
 
 /// Has all syncs wait where the calls of the whole app grow few.
