@@ -8,6 +8,8 @@ use super::{Journey, USERNAME, same, time};
 
 /// The first sync of a connection comes after a minute.
 const FIRST_SYNC: SignedDuration = SignedDuration::from_mins(2);
+/// A sync is a task for the profile, and steps for media, days and stories.
+const STEPS: usize = 4;
 /// Instagram renews a token from its second day on.
 const OLD_ENOUGH: SignedDuration = SignedDuration::from_hours(25);
 /// So many audits look at every page of the vault.
@@ -18,10 +20,11 @@ impl Journey<'_> {
         let stage = self.stage;
         same("what is delivered at once", stage.work().await?, 0)?;
         stage.clock.advance(FIRST_SYNC)?;
-        same("the first sync", stage.work().await?, 1)?;
+        let delivered = stage.work().await?;
+        same("whether it comes with its steps", delivered >= STEPS, true)?;
         self.done(
             "The first sync comes after its minute",
-            "1 message delivered",
+            &format!("{delivered} messages delivered"),
         );
 
         let followers = 4321;
@@ -31,11 +34,8 @@ impl Journey<'_> {
         let before = time(&self.look().await?, "lastSyncAt")?;
         stage.clock.advance(SignedDuration::from_hours(1))?;
         let [_, sync] = self.schedule_names();
-        same(
-            "what the schedule's task leads to",
-            self.fire(&sync).await?,
-            1,
-        )?;
+        let delivered = self.fire(&sync).await?;
+        same("whether it comes with its steps", delivered >= STEPS, true)?;
         let account = self.look().await?;
         same(
             "whether it synced",
