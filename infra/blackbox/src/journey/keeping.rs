@@ -9,7 +9,7 @@ use super::{Journey, USERNAME, same, time};
 /// The first sync of a connection comes after a minute.
 const FIRST_SYNC: SignedDuration = SignedDuration::from_mins(2);
 /// A sync is a task for the profile, and steps for media, days and stories.
-const STEPS: usize = 4;
+pub(super) const STEPS: usize = 4;
 /// Instagram renews a token from its second day on.
 const OLD_ENOUGH: SignedDuration = SignedDuration::from_hours(25);
 /// So many audits look at every page of the vault.
