@@ -180,8 +180,8 @@ def is_unlisted(failure, case, response):
 
 def is_instagrams(failure, case, response):
     """Of an id that is nobody's Instagram says what it says in an outage: 502, as described."""
-    is_of_media = "/media/{mediaId}" in case.path and response.status_code in (502, 503)
-    is_told = is_of_media and response.json().get("code") in ("not_found_or_no_access", "paused_by_breaker")
+    is_of_media = "/media/{mediaId}" in case.path and response.status_code == 502
+    is_told = is_of_media and response.json().get("code") == "not_found_or_no_access"
     return is_told and failure == "ServerError"
 
 

@@ -217,6 +217,11 @@ pub fn classify(facts: &Facts<'_>) -> ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether Instagram says that there is no such object, or none that may be seen. In an outage it says so too.
+    pub fn is_not_there(self) -> bool {
+        matches!(self, Self::NotFoundOrNoAccess | Self::UnknownObject)
+    }
+
     /// The error that an answer with this subcode is, whatever its code: a container's status tells no other number.
     pub fn of_publishing_subcode(subcode: i64) -> Option<Self> {
         let rows = SECTIONS.iter().flat_map(|(_, rows)| rows.iter());

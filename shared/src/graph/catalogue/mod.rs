@@ -130,8 +130,12 @@ impl AccountEffect {
 impl Row {
     /// Whether the breaker counts it: an error that could as well be a fault of the whole app.
     ///
-    /// What a person or one account's own limits bring about says nothing about others.
+    /// What a person or one account's own limits bring about says nothing about others, nor does what is said of one object: many
+    /// delete something on the same day.
     pub fn may_be_app_wide(&self) -> bool {
+        if self.kind.is_not_there() {
+            return false;
+        }
         let is_about_access = matches!(
             self.effect,
             AccountEffect::TokenSuspect
