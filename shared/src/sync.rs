@@ -8,6 +8,7 @@ use crate::account::{Account, Failure, Status};
 use crate::app::App;
 use crate::aws::AwsError;
 use crate::graph::{Answered, GraphError, Profile, Usage};
+use crate::media::days;
 use crate::table::timeline::SyncLogEntry;
 use crate::telemetry;
 use crate::vault::VaultError;
@@ -60,7 +61,10 @@ pub async fn sync_profile(app: &Arc<App>, account: &Account, by: &str) -> Result
             .clone()
             .filter(|failure| failure.at >= started_at),
     };
-    let rate_limited = asked.account.status_at(completed_at) == Status::RateLimited;
+    if failure.is_none() {
+        keep_day(app, &asked.account, completed_at).await?;
+    }
+    let blocked_until = asked.account.blocked_until_at(completed_at);
     let entry = SyncLogEntry {
         started_at,
         completed_at,
@@ -75,12 +79,25 @@ pub async fn sync_profile(app: &Arc<App>, account: &Account, by: &str) -> Result
         items_synced: u64::from(failure.is_none()),
         error_code: failure.as_ref().map(|failure| failure.code.clone()),
         error_message: failure.map(|failure| failure.message),
-        rate_limit_hit: rate_limited,
-        rate_limit_reset: asked.account.rate.blocked_until.filter(|_| rate_limited),
+        rate_limit_hit: blocked_until.is_some(),
+        rate_limit_reset: blocked_until,
         correlation_id: telemetry::correlation_id(),
     };
     app.table.append_sync_log(&account.id, &entry).await?;
     Ok(asked)
+}
+
+/// Keeps how many followed the account today, and how many media it had.
+async fn keep_day(app: &App, account: &Account, now: Timestamp) -> Result<(), AwsError> {
+    let (followers, following) = (account.follower_count, account.following_count);
+    let media = account.media_count;
+    days::change(&app.table, &account.id, days::day_of(now), |day| {
+        day.followers = followers;
+        day.following = following;
+        day.media = media;
+    })
+    .await
+    .map(|_| ())
 }
 
 /// Asks Instagram whether the account's token works, and takes the verdict over.

@@ -6,10 +6,11 @@ use aws_sim::Call as AwsCall;
 use instagram_sim::{ContentKind, Fault, FaultKind, History, Person};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use shared::account::Status;
 use shared::graph::MediaKind;
 use shared::lambda::{Context, Function};
 use shared::media::StoredMedia;
-use shared::media::days::{day_of, plus};
+use shared::media::days::{day_of, plus, start_of};
 use shared::tasks::{Message, Task};
 use world::Decision;
 use world::gateway::HttpCall;
@@ -73,13 +74,17 @@ async fn sync_log(journey: &Journey, account: &str) -> Vec<Value> {
 }
 
 async fn sync_now(journey: &Journey, account: &str) {
+    ask_for_sync(journey, account).await;
+    journey.settle().await;
+}
+
+async fn ask_for_sync(journey: &Journey, account: &str) {
     let call = HttpCall::new("POST", &format!("/instagram/accounts/{account}/sync")).as_user(
         ANN.user,
         ANN.company,
         "editor",
     );
     assert_eq!(journey.call(&journey.accounts, call).await.status, 200);
-    journey.settle().await;
 }
 
 fn writes(calls: &[AwsCall]) -> usize {
@@ -253,6 +258,17 @@ async fn a_first_sync_that_is_killed_two_hundred_times_keeps_what_instagram_show
     let kept = stored(&journey, &id).await;
     assert_eq!(ids(&kept), shown(&journey, PROLIFIC));
     assert_eq!(ids(&kept).len(), 1_500, "no media twice");
+    let has_figures = |media: &&StoredMedia| media.figures.contains_key("reach");
+    assert_eq!(kept.iter().filter(has_figures).count(), kept.len());
+    // What recent media came to stands among the days as well.
+    let today = day_of(journey.world.now());
+    let table = &journey.world.app("test").table;
+    let days = table.media_days(&id, plus(today, -2), today).await.unwrap();
+    let posts = kept.iter().filter(|media| media.kind != MediaKind::Story);
+    let recent = posts.filter(|media| media.is_recent(journey.world.now()));
+    let recent: BTreeSet<&String> = recent.map(|media| &media.id).collect();
+    let by_day: BTreeSet<&String> = days.iter().flat_map(|day| day.media.keys()).collect();
+    assert!(recent.len() > 20 && recent.is_subset(&by_day));
     let log = sync_log(&journey, &id).await;
     assert!(
         log.iter().any(|entry| entry["status"] == "success"),
@@ -937,5 +953,199 @@ async fn c11_syncs_leave_the_last_quarter_of_the_apps_calls_to_others() {
         let is_done = entries.iter().any(|entry| entry["status"] == "success");
         assert!(is_done, "{}: {entries:?}", account.id);
     }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_first_sync_that_has_to_wait_comes_whatever_ends_its_first_task() {
+    for ended in 0_usize.. {
+        let journey = Journey::start().await;
+        add_person(&journey, PROLIFIC, 30, 60);
+        let id = journey.connected(ANN, PROLIFIC).await;
+        let table = &journey.world.app("test").table;
+        let until = journey.world.now() + SignedDuration::from_mins(10);
+        table.have_syncs_wait(until).await.unwrap();
+        let task = Task::SyncMedia {
+            account: id.clone(),
+            connection_generation: 1,
+            run: None,
+            step: 0,
+        };
+        let mut message = Message::new(task);
+        message.correlation_id = "begun-by-this-test".into();
+        let body = serde_json::to_string(&message).unwrap();
+        let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
+        client
+            .purge_queue()
+            .queue_url(&resources.queue_url)
+            .send()
+            .await
+            .unwrap();
+        let send = || client.send_message().queue_url(&resources.queue_url);
+        send().message_body(&body).send().await.unwrap();
+        let receive = client.receive_message().queue_url(&resources.queue_url);
+        let received = receive.send().await.unwrap();
+        let event = sqs_event(received.messages(), &resources.queue_arn);
+        let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
+        let mut context = Context::default();
+        context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
+        let running = sandbox.invoke(&event, context);
+        let is_done = ended_after(ended, running).await.is_some();
+        // The message comes again after its time.
+        journey.advance(SignedDuration::from_hours(1)).await;
+        let log = sync_log(&journey, &id).await;
+        assert!(!log.is_empty(), "ended at wait {ended}");
+        assert_eq!(log[0]["status"], "success", "ended at wait {ended}");
+        if is_done {
+            assert!(ended > 3, "it was done after {ended} waits");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn media_that_many_accounts_have_deleted_keep_no_call_from_others() {
+    let journey = Journey::start().await;
+    let mut accounts = Vec::new();
+    for number in 0..8 {
+        let username = format!("baker.{number}");
+        add_person(&journey, &username, 20, 40);
+        accounts.push((journey.connected(ANN, &username).await, username));
+    }
+    journey.settle().await;
+    for (_, username) in &accounts {
+        let shown = shown(&journey, username);
+        let one: Vec<String> = shown.into_iter().take(1).collect();
+        journey.world.instagram.remove_media(&one);
+    }
+    for (id, _) in &accounts {
+        ask_for_sync(&journey, id).await;
+    }
+    journey.settle().await;
+    for (id, username) in &accounts {
+        let kept = stored(&journey, id).await;
+        assert_eq!(ids(&kept), shown(&journey, username), "{username}");
+        assert_eq!(sync_log(&journey, id).await[0]["status"], "success");
+    }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn c13_a_page_of_one_whose_figures_instagram_cannot_gather_is_read_without_them() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 600);
+    // Fifty, and by halves down to one.
+    let too_much = FaultKind::graph_error(500, 1, None);
+    let too_much = Fault::new(too_much).at("GET /{ig_id}/media").times(6);
+    journey.world.instagram.add_fault(too_much);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    assert_eq!(ids(&stored(&journey, &id).await), shown(&journey, PROLIFIC));
+    assert_eq!(
+        sync_log(&journey, &id).await.len(),
+        1,
+        "it waited for nothing"
+    );
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_media_of_which_instagram_refuses_to_tell_takes_nothing_from_others() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 60);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    // One is left out of the list and refused by its id, and so are the figures of the first of three stories.
+    let shown = shown(&journey, PROLIFIC);
+    let one: Vec<String> = shown.iter().skip(20).take(1).cloned().collect();
+    let instagram = &journey.world.instagram;
+    instagram.remove_media(&one);
+    let forbidden = FaultKind::graph_error(403, 200, None);
+    instagram.add_fault(Fault::new(forbidden).at("GET /{ig_id}").times(1));
+    let hidden = FaultKind::graph_error(400, 100, Some(33));
+    instagram.add_fault(Fault::new(hidden).at("GET /{media_id}/insights").times(1));
+    let before = stored(&journey, &id).await;
+    let stories = |kept: &[StoredMedia]| {
+        let stories = kept.iter().filter(|media| media.kind == MediaKind::Story);
+        stories.count()
+    };
+    assert_eq!(stories(&before), 3);
+    sync_now(&journey, &id).await;
+    let kept = stored(&journey, &id).await;
+    assert_eq!(ids(&kept), shown, "nobody said that it is gone");
+    assert_eq!(stories(&kept), 3);
+    let log = sync_log(&journey, &id).await;
+    let told = (&log[0]["status"], &log[0]["errorCode"]);
+    assert_eq!(told, (&json!("partial"), &json!("figures_incomplete")));
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn a_days_followers_are_kept_though_its_figures_are_read_on_the_next() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 60);
+    let today = day_of(journey.world.now());
+    let evening = start_of(plus(today, 1)) - SignedDuration::from_mins(10);
+    let until_evening = evening.duration_since(journey.world.now());
+    journey.world.clock.advance(until_evening);
+    let block = Fault::new(FaultKind::RateLimit { minutes: 40 }).at("GET /{ig_id}/media");
+    journey.world.instagram.add_fault(block.times(1));
+    let id = journey.connected(ANN, PROLIFIC).await;
+    // The next day's profile is read before this day's figures.
+    journey.advance(DAY).await;
+    let table = &journey.world.app("test").table;
+    let day = table.day(&id, today).await.unwrap().unwrap();
+    assert_eq!(day.followers, Some(4_200));
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_walk_under_an_old_profile_could_not_learn_the_next_sync_does() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 60, 600);
+    let instagram = &journey.world.instagram;
+    // The first list breaks off, and on the next day Instagram does not tell the profile.
+    let broken = page(&json!({"data": []}));
+    instagram.add_fault(Fault::new(broken).at("GET /{ig_id}/media").times(2));
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    let table = &journey.world.app("test").table;
+    let progress = async || table.media_sync(&id).await.unwrap().unwrap();
+    assert_eq!(progress().await.walked_at, None);
+    instagram.clear_faults();
+    let outage = FaultKind::graph_error(400, 100, None);
+    instagram.add_fault(Fault::new(outage).at("GET /me"));
+    journey.advance(DAY).await;
+    let walked = progress().await;
+    assert!(walked.walked_at.is_some() && walked.surplus.is_none());
+    instagram.clear_faults();
+    journey.advance(DAY).await;
+    assert_eq!(progress().await.surplus, Some(0));
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn an_account_with_another_error_is_not_asked_about_while_it_is_blocked() {
+    let (journey, id) = crate::media_api::with_history(PROLIFIC, 10).await;
+    let app = journey.world.app("test");
+    let now = journey.world.now();
+    let changed = app.table.update_account(&id, now, |record| {
+        record.status = Status::Error;
+        record.rate.blocked_until = Some(now + DAY);
+        true
+    });
+    assert!(changed.await.unwrap().is_some());
+    journey.world.instagram.clear_calls();
+    let path = format!("/instagram/accounts/{id}");
+    for (method, path, status) in [
+        ("POST", format!("{path}/sync"), 429),
+        ("POST", format!("{path}/refresh-status"), 200),
+    ] {
+        let call = HttpCall::new(method, &path).as_user(ANN.user, ANN.company, "editor");
+        let reply = journey.call(&journey.accounts, call).await;
+        assert_eq!(reply.status, status, "{path}");
+    }
+    journey.advance(DAY - SignedDuration::from_mins(5)).await;
+    assert_eq!(journey.world.instagram.calls().len(), 0);
     journey.finish().await;
 }

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use shared::account::{Account, Status};
+use shared::account::Account;
 use shared::app::App;
 use shared::cache;
 use shared::graph::Endpoint;
@@ -186,7 +186,7 @@ pub(crate) async fn days_of(
     let today = day_of(now);
     let earliest = plus(today, -KEPT_BY_INSTAGRAM);
     let missing = span.each().filter(|day| {
-        let is_known = days.get(day).is_some_and(|day| !day.figures.is_empty());
+        let is_known = days.get(day).is_some_and(Day::is_told);
         *day >= earliest && *day < today && !is_known
     });
     let mut missing: Vec<Date> = missing.collect();
@@ -196,7 +196,7 @@ pub(crate) async fn days_of(
     let synced = app.table.media_sync(&account.id).await?;
     let settled = synced.and_then(|synced| synced.settled_through);
     missing.retain(|day| settled.is_none_or(|settled| *day > settled));
-    let is_blocked = account.status_at(now) == Status::RateLimited;
+    let is_blocked = account.blocked_until_at(now).is_some();
     if is_blocked || !account.is_live(now) || !figures::are_allowed(account) {
         missing.clear();
     }

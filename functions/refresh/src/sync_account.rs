@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use shared::account::Status;
 use shared::app::App;
 use shared::lambda::TaskError;
 use shared::sync::{self, BY_SCHEDULE, SyncError};
@@ -33,12 +32,14 @@ pub(crate) async fn sync(
         verdict::note_expiry(app, &account, BY_SCHEDULE).await?;
         return Ok(connection::remove_schedules(app, id).await?);
     }
-    if status == Status::RateLimited {
+    if account.blocked_until_at(now).is_some() {
         // A call would lengthen the block. Media and figures wait for its end by themselves.
         return begin_media_sync(app, id, connection_generation).await;
     }
-    // The profile is read on the next day. What a connection still lacks is worth the calls.
-    if policy::sync_gives_way(&account, now) && !account.webhook_fields.is_empty() {
+    // What a connection still lacks is worth the calls.
+    let is_complete = !account.webhook_fields.is_empty();
+    if is_complete && policy::sync_gives_way(&account, now) {
+        // The profile is read on the next day.
         tracing::info!(
             event = "sync_gave_way",
             account = account.id,
@@ -46,7 +47,8 @@ pub(crate) async fn sync(
         );
         return begin_media_sync(app, id, connection_generation).await;
     }
-    if let Some(until) = limits::app_waits_until(app, &account, now).await? {
+    let app_waits_until = limits::app_waits_until(app, &account, now).await?;
+    if let Some(until) = app_waits_until.filter(|_| is_complete) {
         let task = Task::SyncAccount {
             account: id.to_owned(),
             connection_generation,

@@ -451,6 +451,11 @@ impl Account {
             .at(now, self.token_expires_at, self.rate.blocked_until)
     }
 
+    /// Until when Instagram takes no calls for it, whatever else is the matter with it; `None`: it takes them.
+    pub fn blocked_until_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.rate.blocked_until.filter(|until| *until > now)
+    }
+
     /// The reason that goes with [`Account::status_at`].
     pub fn status_reason_at(&self, now: Timestamp) -> Option<Failure> {
         let status = self.status_at(now);

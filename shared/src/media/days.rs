@@ -7,12 +7,19 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::metrics::OF_DAY;
+use crate::aws::AwsError;
+use crate::table::Table;
+
 /// Instagram keeps an account's figures for so many days.
 pub const KEPT_BY_INSTAGRAM: i64 = 90;
 /// After so many days a day's figures are final: Instagram may add to them for 48 hours after its end.
 pub const SETTLED_AFTER: i64 = 3;
 /// How long a day's figures are kept.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
+
+/// How often a day is read again that somebody else wrote meanwhile.
+const TRIES: u32 = 4;
 
 /// An account's figures of one day, UTC. What is not known is absent, and is not zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +58,12 @@ pub struct MediaDay {
 }
 
 impl Day {
+    /// Whether Instagram has told what it was like. How many came to follow is told of many days at once, and says nothing
+    /// of the other figures.
+    pub fn is_told(&self) -> bool {
+        OF_DAY.iter().any(|name| self.figures.contains_key(*name))
+    }
+
     /// One of its figures; `followers`, `following` and `media` are among them.
     pub fn figure(&self, name: &str) -> Option<u64> {
         match name {
@@ -60,6 +73,36 @@ impl Day {
             name => self.figures.get(name).copied(),
         }
     }
+}
+
+/// Changes an account's day. Says whether there was anything to change.
+///
+/// # Errors
+/// The table does not answer, or others keep changing the day.
+pub async fn change(
+    table: &Table,
+    account: &str,
+    day: Date,
+    change: impl Fn(&mut Day),
+) -> Result<bool, AwsError> {
+    for _ in 0..TRIES {
+        let read = table.day(account, day).await?.unwrap_or(Day {
+            day,
+            ..Day::default()
+        });
+        let mut record = read.clone();
+        change(&mut record);
+        if record == read {
+            return Ok(false);
+        }
+        if table.write_day(account, &record).await? {
+            return Ok(true);
+        }
+    }
+    Err(AwsError::unreadable(
+        "PutItem",
+        "a record that others keep changing",
+    ))
 }
 
 /// The day of a moment, UTC.

@@ -48,8 +48,8 @@ pub struct Figures {
     pub calls: u64,
     /// What the last answer told of limits.
     pub usage: Usage,
-    /// Whether Instagram refused every metric, each by itself: then it says nothing of what there is.
-    pub is_refused: bool,
+    /// Why Instagram refused every metric, each by itself: then it says nothing of what there is.
+    pub refused: Option<GraphError>,
 }
 
 /// What figures are asked of.
@@ -130,6 +130,7 @@ async fn learning(
     let mut figures = Figures::default();
     let mut has_worked = false;
     let mut found: Vec<&str> = Vec::new();
+    let mut refusal = None;
     while let Some(part) = left.pop() {
         if part.is_empty() {
             continue;
@@ -143,7 +144,10 @@ async fn learning(
             }
             Err(error) if is_no_data(error.kind) => return Ok(figures),
             Err(error) if may_be_about_a_metric(error.kind) => match part.as_slice() {
-                [alone] => found.push(alone),
+                [alone] => {
+                    found.push(alone);
+                    refusal = Some(error);
+                }
                 several => {
                     let (one, other) = several.split_at(several.len() / 2);
                     left.extend([other.to_vec(), one.to_vec()]);
@@ -152,8 +156,9 @@ async fn learning(
             Err(error) => return Err(error.into()),
         }
     }
-    figures.is_refused = !has_worked && !found.is_empty();
-    if has_worked && !found.is_empty() {
+    if !has_worked {
+        figures.refused = refusal;
+    } else if !found.is_empty() {
         remember(app, version, refused, kind, &found).await?;
     }
     Ok(figures)

@@ -14,6 +14,8 @@ use crate::graph::{Insight, Media, MediaKind};
 
 /// The counts of media that are younger change: every sync reads them again.
 pub const RECENT: SignedDuration = SignedDuration::from_hours(28 * 24);
+/// How long people see a story.
+const STORY_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
 /// A media as its record keeps it. Addresses of pictures run out within hours, so none is here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +84,12 @@ impl StoredMedia {
     /// Whether its counts still change enough to be kept for each day.
     pub fn is_recent(&self, now: Timestamp) -> bool {
         now.duration_since(self.published_at) < RECENT
+    }
+
+    /// Whether Instagram has it no longer: it was found to be gone, or is a story that is over.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        let is_over = self.kind == MediaKind::Story && self.published_at + STORY_LIVES <= now;
+        is_over || self.gone_at.is_some()
     }
 
     /// What people did with it: likes, comments, saves and shares. Where one of them is not known, as with hidden likes, it is

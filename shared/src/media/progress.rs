@@ -41,6 +41,9 @@ pub struct MediaSync {
 pub struct Run {
     /// Its name: a task of another run stops.
     pub id: String,
+    /// The correlation id of the task that began it.
+    #[serde(default)]
+    pub begun_by: String,
     /// The connection that it belongs to.
     pub connection_generation: u64,
     /// When it began.
@@ -79,6 +82,9 @@ pub struct Run {
     /// The day that the stage [`Stage::Days`] asks for next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_day: Option<Date>,
+    /// The stories that it has read.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stories: BTreeSet<String>,
     /// How often its walk had to begin anew, and how often a step failed in a way that passes.
     #[serde(default)]
     pub setbacks: u32,

@@ -88,20 +88,27 @@ impl Table {
         })
     }
 
-    /// Whether a media is stored. Keys begin with when it was published, so all are looked through, the newest first.
-    pub async fn has_media(&self, account: &str, id: &str) -> Result<bool, AwsError> {
+    /// A stored media. Keys begin with when it was published, so all are looked through, the newest first.
+    pub async fn find_media(
+        &self,
+        account: &str,
+        id: &str,
+    ) -> Result<Option<StoredMedia>, AwsError> {
         let mut after = None;
         loop {
-            let is_it = |media: &StoredMedia| media.id == id;
-            let page = self
-                .stored_media(account, (None, None), 1, after, is_it)
-                .await?;
-            if !page.media.is_empty() {
-                return Ok(true);
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(false);
+            let range = Range {
+                account,
+                from: keys::media_bound(None, false),
+                to: keys::media_bound(None, true),
+                after,
+                earliest_first: false,
+                most: Some(LOOKED_AT),
+            };
+            let (media, rest) = self.range::<StoredMedia>(range).await?;
+            let found = media.into_iter().find(|(_, media)| media.id == id);
+            after = rest;
+            if found.is_some() || after.is_none() {
+                return Ok(found.map(|(_, media)| media));
             }
         }
     }

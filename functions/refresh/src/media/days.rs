@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 use shared::aws::AwsError;
 use shared::graph::InsightsQuery;
-use shared::media::days::{Day, KEPT_BY_INSTAGRAM, SETTLED_AFTER, day_of, plus, start_of};
+use shared::media::days::{self, Day, KEPT_BY_INSTAGRAM, SETTLED_AFTER, day_of, plus, start_of};
 use shared::media::{figures, figures_of, metrics};
 
 use super::log::DAYS_REFUSED;
@@ -17,8 +17,6 @@ const DAYS: usize = 15;
 /// Instagram tells who came to follow for so many days, and for accounts with so many followers.
 const DAYS_OF_FOLLOWERS: i64 = 30;
 const FEWEST_FOLLOWERS: u64 = 100;
-/// How often a record is read again that somebody else wrote meanwhile.
-const TRIES: u32 = 4;
 
 impl Step<'_> {
     pub(super) async fn read_days(&mut self) -> Result<Done, StepError> {
@@ -30,7 +28,6 @@ impl Step<'_> {
         let mut day = match self.run.next_day {
             Some(day) => day,
             None => {
-                self.snapshot(today).await?;
                 if !self.run.with_figures {
                     return Ok(Done::All);
                 }
@@ -60,22 +57,6 @@ impl Step<'_> {
             }
         }
         Ok(Done::More)
-    }
-
-    /// Keeps how many follow the account today, and how many media it has, where its profile was read today.
-    async fn snapshot(&mut self, today: Date) -> Result<(), AwsError> {
-        let account = self.account;
-        if account.last_sync_at.map(day_of) != Some(today) {
-            return Ok(());
-        }
-        let (followers, following) = (account.follower_count, account.following_count);
-        let media = account.media_count;
-        self.change_day(today, |day| {
-            day.followers = followers;
-            day.following = following;
-            day.media = media;
-        })
-        .await
     }
 
     async fn read_followers(&mut self, first: Date, today: Date) -> Result<(), StepError> {
@@ -116,12 +97,7 @@ impl Step<'_> {
         let is_settled = plus(day, SETTLED_AFTER) <= today;
         if !is_settled && day < plus(today, -1) {
             let known = self.app.table.day(&self.account.id, day).await?;
-            let is_told = |day: &Day| {
-                metrics::OF_DAY
-                    .iter()
-                    .any(|it| day.figures.contains_key(*it))
-            };
-            if known.as_ref().is_some_and(is_told) {
+            if known.as_ref().is_some_and(Day::is_told) {
                 return Ok(true);
             }
         }
@@ -130,7 +106,7 @@ impl Step<'_> {
         self.usage = found.usage;
         let figures = figures_of(&found.insights);
         if figures.is_empty() {
-            return Ok(!found.is_refused);
+            return Ok(found.refused.is_none());
         }
         self.change_day(day, |record| {
             record.figures.extend(figures.clone());
@@ -142,25 +118,8 @@ impl Step<'_> {
 
     /// Writes a day where the change changes it.
     async fn change_day(&mut self, day: Date, change: impl Fn(&mut Day)) -> Result<(), AwsError> {
-        for _ in 0..TRIES {
-            let found = self.app.table.day(&self.account.id, day).await?;
-            let read = found.unwrap_or(Day {
-                day,
-                ..Day::default()
-            });
-            let mut record = read.clone();
-            change(&mut record);
-            if record == read {
-                return Ok(());
-            }
-            if self.app.table.write_day(&self.account.id, &record).await? {
-                self.run.changed += 1;
-                return Ok(());
-            }
-        }
-        Err(AwsError::unreadable(
-            "PutItem",
-            "a record that others keep changing",
-        ))
+        let is_written = days::change(&self.app.table, &self.account.id, day, change).await?;
+        self.run.changed += u64::from(is_written);
+        Ok(())
     }
 }

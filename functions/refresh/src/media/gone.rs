@@ -1,6 +1,5 @@
 //! Which stored media Instagram has no longer.
 
-use shared::graph::ErrorKind;
 use shared::media::StoredMedia;
 
 use super::{Step, StepError};
@@ -42,11 +41,16 @@ impl Step<'_> {
                 self.usage = answered.usage;
                 Ok(true)
             }
-            Err(error) => match error.kind {
-                ErrorKind::NotFoundOrNoAccess | ErrorKind::UnknownObject => Ok(false),
-                ErrorKind::InvalidParameter | ErrorKind::InvalidCall => Ok(true),
-                _ => Err(error.into()),
-            },
+            Err(error) => {
+                self.usage = error.usage;
+                if error.kind.is_not_there() {
+                    return Ok(false);
+                }
+                match self.leaves_out(&error) {
+                    true => Ok(true),
+                    false => Err(error.into()),
+                }
+            }
         }
     }
 }

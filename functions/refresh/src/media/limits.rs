@@ -24,8 +24,7 @@ pub(super) async fn waits_until(
     account: &Account,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, AwsError> {
-    // Whatever else is the matter with the account.
-    let blocked_until = account.rate.blocked_until.filter(|until| *until > now);
+    let blocked_until = account.blocked_until_at(now);
     if blocked_until.is_some() {
         return Ok(blocked_until);
     }
@@ -49,7 +48,7 @@ pub(super) async fn wait(
     let now = app.clock.now();
     let delay = delay_until(until, now);
     let comes_at = now + SignedDuration::from_secs(delay.into());
-    if account.status_at(now) == Status::RateLimited && !run.waiting_told {
+    if account.blocked_until_at(now).is_some() && !run.waiting_told {
         let entry = log_entry(app, account, &run, "rate_limited", None);
         app.table.append_sync_log(&account.id, &entry).await?;
         run.waiting_told = true;
@@ -69,12 +68,12 @@ pub(crate) async fn app_waits_until(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, AwsError> {
     let of_the_app = app.table.syncs_wait_until().await?;
-    let of_the_app = of_the_app.filter(|until| *until > now);
     // Not all of them at the same moment, and not the same ones first each time.
-    Ok(of_the_app.map(|until| {
+    let turn = of_the_app.map(|until| {
         let turn = format!("{} {until}", account.id);
         until + policy::spread(&turn, policy::SYNCS_WAIT_FOR)
-    }))
+    });
+    Ok(turn.filter(|turn| *turn > now))
 }
 
 /// Has all syncs wait where the calls of the whole app grow few.
@@ -118,7 +117,10 @@ impl Step<'_> {
             return Ok(());
         }
         verdict::take_over(self.app, self.account, false, BY_SCHEDULE, |record| {
-            verdict::note_success(record, &self.usage, now);
+            // Whoever was refused while this step lasted knows better.
+            if record.blocked_until_at(now).is_none() {
+                verdict::note_success(record, &self.usage, now);
+            }
         })
         .await
         .map(|_| ())

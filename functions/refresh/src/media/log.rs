@@ -15,12 +15,10 @@ pub(super) const MISSING_PERMISSION: &str = "insights_permission_missing";
 pub(super) const ENDLESS_LIST: &str = "media_list_endless";
 /// Why media may be missing where Instagram listed fewer than it counts.
 pub(super) const SHORT_LIST: &str = "media_list_short";
-/// Why figures of media are missing where Instagram tells them one by one only, and slowly.
+/// Why figures of media are missing where Instagram does not tell them, or one by one only, and slowly.
 pub(super) const FIGURES_INCOMPLETE: &str = "figures_incomplete";
 /// Why days are missing where Instagram refuses every metric of one.
 pub(super) const DAYS_REFUSED: &str = "days_refused";
-/// Why figures of stories are missing.
-pub(super) const TOO_MANY_STORIES: &str = "too_many_stories";
 
 /// An entry about a run as it is now.
 pub(super) fn log_entry(
@@ -67,13 +65,10 @@ fn what_is_missing(code: &str) -> Option<&'static str> {
             "Instagram listed fewer media than it counts: some may be missing until a later sync, and none is marked as gone."
         }
         FIGURES_INCOMPLETE => {
-            "Instagram told figures of media one by one only: those of some are as they were at the sync before."
+            "Instagram did not tell the figures of some media, or one by one only: those are as they were at the sync before."
         }
         DAYS_REFUSED => {
             "Instagram refused to tell the account's figures by day: the next sync asks for them again."
-        }
-        TOO_MANY_STORIES => {
-            "There were more stories than one sync can read: figures of some are missing."
         }
         _ => return None,
     })

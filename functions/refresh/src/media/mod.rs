@@ -48,6 +48,8 @@ const STEP_LASTS: SignedDuration = SignedDuration::from_secs(4);
 const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// So often in a row a run may be set back before it ends.
 const MOST_SETBACKS: u32 = 5;
+/// So often a step is set back by one media before the run goes on without it.
+const SETBACKS_BY_ONE: u32 = 2;
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -121,17 +123,20 @@ pub(crate) async fn sync(
         (Some(under_way), Some(name)) if under_way.id == name && under_way.step == step => {
             under_way
         }
-        (Some(under_way), Some(name)) if under_way.id == name && step < under_way.step => {
-            // Whoever did this step may have died before it sent the next one.
-            if let Some(until) = under_way.waits_until.filter(|until| *until > now) {
-                return send_next(app, id, &under_way, delay_until(until, now)).await;
-            }
-            return get_going(app, id, &under_way, now).await;
+        (Some(under_way), name)
+            if name.is_none_or(|name| under_way.id == name && step < under_way.step) =>
+        {
+            // Whoever did this step, or began the run, may have died before it sent the next task. Others join the run.
+            let waits_until = under_way.waits_until.filter(|until| *until > now);
+            let is_again = name.is_some() || under_way.begun_by == telemetry::correlation_id();
+            return match waits_until.filter(|_| is_again) {
+                Some(until) => send_next(app, id, &under_way, delay_until(until, now)).await,
+                None => get_going(app, id, &under_way, now).await,
+            };
         }
-        // Of a run that is over.
-        (_, Some(_)) => return Ok(()),
-        (Some(under_way), None) => return get_going(app, id, &under_way, now).await,
         (None, None) => begin(&account, &progress, now),
+        // Of a run that is over.
+        _ => return Ok(()),
     };
     if let Some(until) = waits_until(app, &account, now).await? {
         return wait(app, &account, progress, run, until).await;
@@ -174,6 +179,7 @@ fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
     let with_figures = figures::are_allowed(account);
     Run {
         id: telemetry::new_correlation_id(),
+        begun_by: telemetry::correlation_id(),
         connection_generation: account.connection_generation,
         started_at: now,
         stepped_at: now,
@@ -192,6 +198,7 @@ fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
         setbacks: 0,
         pages: 0,
         waits_until: None,
+        stories: BTreeSet::new(),
         partial: (!with_figures).then(|| MISSING_PERMISSION.to_owned()),
         waiting_told: false,
     }
@@ -303,7 +310,8 @@ impl Step<'_> {
             }
             account.rate.blocked_until
         } else {
-            self.run.setbacks += 1;
+            // A pause for all says nothing of this run.
+            self.run.setbacks += u32::from(error.kind != ErrorKind::PausedByBreaker);
             let is_tried = passes && self.run.setbacks < MOST_SETBACKS;
             is_tried.then(|| now + TRIED_AGAIN_AFTER)
         };
@@ -320,6 +328,20 @@ impl Step<'_> {
         }
         let entry = log_entry(self.app, &account, &self.run, "failed", Some(error));
         self.end(&entry).await
+    }
+
+    /// Whether the run goes on without the one media that Instagram refuses to tell of: neither the account nor the app is
+    /// what is wrong, and what may pass has been tried again.
+    fn leaves_out(&self, error: &GraphError) -> bool {
+        let row = error.row();
+        let is_of_all = matches!(
+            error.kind,
+            ErrorKind::AppRateLimited | ErrorKind::PausedByBreaker
+        );
+        let is_of_the_account = row.effect != AccountEffect::None && !row.effect.needs_a_person();
+        let passes = !matches!(row.retry, Retry::Never | Retry::AfterUserActs);
+        let is_tried = !passes || error.kind.is_not_there() || self.run.setbacks >= SETBACKS_BY_ONE;
+        !is_of_all && !is_of_the_account && is_tried
     }
 
     /// Whether there is time for another call.

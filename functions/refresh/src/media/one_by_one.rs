@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use shared::graph::{MediaKind, MediaPage};
-use shared::media::{StoredMedia, figures};
+use shared::media::StoredMedia;
+use shared::media::figures::{self, Figures, FiguresError};
 
 use super::log::FIGURES_INCOMPLETE;
 use super::{Step, StepError};
@@ -39,10 +40,11 @@ impl Step<'_> {
             }
             let kind = media.kind();
             let one = (media.id.as_str(), kind);
-            let found = figures::of_media(self.app, self.account, &self.token, one).await?;
-            self.run.calls += found.calls;
+            let Some(found) = self.figures_of_one(one).await? else {
+                continue;
+            };
             media.insights = found.insights;
-            if found.calls > 1 {
+            if is_refused && found.calls > 1 {
                 let after = self.app.table.refused_metrics(version).await?;
                 if after != before {
                     return Ok(true);
@@ -53,5 +55,30 @@ impl Step<'_> {
             self.run.partial.get_or_insert(FIGURES_INCOMPLETE.into());
         }
         Ok(false)
+    }
+
+    /// The figures of a media; `None` where Instagram refuses to tell them: then those that are stored stay.
+    pub(super) async fn figures_of_one(
+        &mut self,
+        media: (&str, MediaKind),
+    ) -> Result<Option<Figures>, StepError> {
+        let found = match figures::of_media(self.app, self.account, &self.token, media).await {
+            Ok(found) => found,
+            Err(FiguresError::Graph(error)) if self.leaves_out(&error) => {
+                self.run.calls += 1;
+                self.usage = error.usage;
+                self.run.partial.get_or_insert(FIGURES_INCOMPLETE.into());
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.run.calls += found.calls;
+        if found.calls > 0 {
+            self.usage = found.usage;
+        }
+        if found.refused.is_some() {
+            self.run.partial.get_or_insert(FIGURES_INCOMPLETE.into());
+        }
+        Ok(Some(found))
     }
 }

@@ -60,6 +60,9 @@ impl Step<'_> {
             };
             // Pinned ones say nothing of those below them.
             let is_known = is_known && page.media.len() > MOST_PINNED;
+            if ends && !is_everything && !is_known {
+                self.run.partial.get_or_insert(SHORT_LIST.into());
+            }
             if ends || is_endless || (is_known && !self.run.is_whole) {
                 return self.end_walk(is_everything);
             }
@@ -113,7 +116,6 @@ impl Step<'_> {
             self.progress.walked_at = None;
             let missed = counted.map(|counted| counted.saturating_sub(self.run.seen));
             self.progress.unconfirmed = missed;
-            self.run.partial.get_or_insert(SHORT_LIST.into());
         }
         let stored = i64::try_from(self.progress.stored).unwrap_or_default();
         let surplus = counted.and_then(|counted| Some(i64::try_from(counted).ok()? - stored));
@@ -131,7 +133,9 @@ impl Step<'_> {
             self.run.seen = 0;
             return Ok(Done::More);
         }
-        if self.run.is_whole && is_everything && surplus.is_some() {
+        // A walk over everything under a profile of long ago has not learnt it.
+        let is_unknown = known.is_none() && self.progress.walked_at.is_some();
+        if surplus.is_some() && (is_unknown || (self.run.is_whole && is_everything)) {
             self.progress.surplus = surplus;
         }
         Ok(Done::All)
@@ -185,12 +189,14 @@ impl Step<'_> {
                 Err(error) => error,
             };
             let is_about_figures = may_be_about_a_metric(error.kind) || is_no_data(error.kind);
-            if error.kind == ErrorKind::PageTooLarge && self.run.page_size > 1 {
+            let is_too_large = error.kind == ErrorKind::PageTooLarge;
+            if is_too_large && self.run.page_size > 1 {
                 self.run.page_size /= 2;
                 if !self.has_time() {
                     return Ok(None);
                 }
-            } else if !metrics.is_empty() && is_about_figures {
+            } else if !metrics.is_empty() && (is_about_figures || is_too_large) {
+                // A page of one that is too large is about its figures.
                 with_figures = false;
             } else if !metrics.is_empty() && error.kind == ErrorKind::PermissionMissing {
                 with_figures = false;
@@ -256,8 +262,9 @@ impl Step<'_> {
             writes.push(new);
         }
         self.run.changed += writes.len() as u64;
-        self.write_all(writes).await?;
+        // First of all: once its record is written, a media has not changed.
         self.add_to_day(of_day, now).await?;
+        self.write_all(writes).await?;
         self.progress.stored += added;
         let early = &self.run.early;
         let mut missing: Vec<StoredMedia> = stored.into_values().collect();

@@ -1,9 +1,9 @@
 //! The stage that keeps the stories that live now, and their figures before they vanish with them.
 
-use shared::graph::{MediaEdge, MediaQuery};
-use shared::media::{StoredMedia, figures};
+use shared::graph::{Media, MediaEdge, MediaQuery};
+use shared::media::StoredMedia;
+use shared::table::keys;
 
-use super::log::TOO_MANY_STORIES;
 use super::pages::with_figures;
 use super::{Done, Step, StepError};
 
@@ -24,33 +24,38 @@ impl Step<'_> {
             .media(&self.token, id, MediaEdge::Stories, &query)
             .await?;
         self.usage = answered.usage;
-        for story in &answered.value.media {
-            if !self.has_time() {
-                self.run.partial = Some(TOO_MANY_STORIES.into());
-                break;
+        // Records stand by time.
+        let mut stories = answered.value.media;
+        stories.retain(|story| story.published_at.is_some());
+        // Those that end first come first.
+        stories.sort_by_key(|story| story.published_at);
+        let told = &self.run.stories;
+        stories.retain(|story| !told.contains(&story.id));
+        for (asked, story) in stories.iter().enumerate() {
+            // One in each step at least, so that a step has always come further than the one before.
+            if asked > 0 && !self.goes_on() {
+                return Ok(Done::More);
             }
-            if story.published_at.is_none() {
-                // Records stand by time.
-                continue;
-            }
-            let new = StoredMedia::told(story, None);
-            let place = shared::table::keys::media(&self.account.id, new.published_at, &new.id);
-            let stored = self.app.table.get_record::<StoredMedia>(place).await?;
-            let insights = match self.run.with_figures {
-                true => {
-                    let one = (story.id.as_str(), new.kind);
-                    let found = figures::of_media(self.app, self.account, &self.token, one).await?;
-                    self.run.calls += found.calls;
-                    found.insights
-                }
-                false => Vec::new(),
-            };
-            let told = with_figures(story, stored.as_ref(), &insights);
-            if stored.as_ref() != Some(&told) {
-                self.app.table.write_media(&self.account.id, &told).await?;
-                self.run.changed += 1;
-            }
+            self.read_story(story).await?;
+            self.run.stories.insert(story.id.clone());
         }
         Ok(Done::All)
+    }
+
+    async fn read_story(&mut self, story: &Media) -> Result<(), StepError> {
+        let new = StoredMedia::told(story, None);
+        let place = keys::media(&self.account.id, new.published_at, &new.id);
+        let stored = self.app.table.get_record::<StoredMedia>(place).await?;
+        let insights = match self.run.with_figures {
+            true => self.figures_of_one((story.id.as_str(), new.kind)).await?,
+            false => None,
+        };
+        let insights = insights.map_or_else(Vec::new, |found| found.insights);
+        let told = with_figures(story, stored.as_ref(), &insights);
+        if stored.as_ref() != Some(&told) {
+            self.app.table.write_media(&self.account.id, &told).await?;
+            self.run.changed += 1;
+        }
+        Ok(())
     }
 }
