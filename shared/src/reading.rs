@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::account::Account;
 use crate::app::App;
 use crate::graph::{Answered, Endpoint, Graph, GraphError};
 use crate::http::Problem;
+use crate::http::meta_ids::media_not_found;
 use crate::media::figures::FiguresError;
 use crate::openapi::of_instagram;
 use crate::secret::AccessToken;
@@ -29,12 +32,7 @@ impl<'a> Reading<'a> {
     /// 409 without a live connection, 429 while Instagram takes no calls, and what is wrong with the vault.
     pub async fn of(app: &'a Arc<App>, account: &'a Account, by: &'a str) -> Result<Self, Problem> {
         let now = app.clock.now();
-        // Whatever else is the matter with the account.
-        let blocked_until = account.rate.blocked_until.filter(|until| *until > now);
-        if let Some(until) = blocked_until {
-            let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-            return Err(Problem::rate_limited(left));
-        }
+        refuse_while_blocked(account, now)?;
         if !account.is_live(now) {
             return Err(Problem::account_not_connected());
         }
@@ -69,6 +67,29 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// As [`Self::take`], for a media and what belongs to it. Where Instagram does not find one, an outage of its own looks
+    /// alike: what the last sync stored tells whether the media is gone.
+    ///
+    /// # Errors
+    /// 404 for what is gone, and the refusal otherwise.
+    pub async fn take_of_media<T>(
+        &self,
+        media: &str,
+        answer: Result<Answered<T>, GraphError>,
+    ) -> Result<T, Problem> {
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.kind.is_not_there())
+        {
+            let stored = self.app.table.find_media(&self.account.id, media).await?;
+            let now = self.app.clock.now();
+            if stored.is_some_and(|stored| stored.is_over(now)) {
+                return Err(media_not_found());
+            }
+        }
+        self.take(answer).await
+    }
+
     /// As [`Self::take`], for figures.
     ///
     /// # Errors
@@ -90,6 +111,18 @@ impl<'a> Reading<'a> {
         .await?;
         Ok(Problem::from(error))
     }
+}
+
+/// Makes no call that would lengthen a block.
+///
+/// # Errors
+/// 429 while Instagram takes no calls for the account.
+pub fn refuse_while_blocked(account: &Account, now: Timestamp) -> Result<(), Problem> {
+    let Some(until) = account.blocked_until_at(now) else {
+        return Ok(());
+    };
+    let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+    Err(Problem::rate_limited(left))
 }
 
 /// Why something cannot be read: what may be wrong with the account, and what Instagram may refuse at these calls.

@@ -1,7 +1,7 @@
 //! Insights: who may ask for what, and what it costs to ask.
 
 use futures_util::future::join_all;
-use instagram_sim::{ContentKind, History, Person};
+use instagram_sim::{ContentKind, Fault, FaultKind, History, Person};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::account::Account;
@@ -292,5 +292,24 @@ async fn so_many_accounts_and_days_are_put_together_and_no_more() {
         assert_eq!(problem_of(&refused).1, "too_many_accounts", "{path}");
         assert_eq!(refused.status, 422);
     }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn an_audience_of_which_instagram_refuses_to_tell_is_not_nobody() {
+    let (journey, id) = with_history("busy.baker", 30).await;
+    let path = format!("/instagram/accounts/{id}/demographics");
+    let instagram = &journey.world.instagram;
+    let refusal = Fault::new(FaultKind::graph_error(400, 100, None)).at("GET /{ig_id}/insights");
+    instagram.add_fault(refusal.clone());
+    let refused = ask(&journey, "GET", &path, None).await;
+    assert_eq!(problem_of(&refused).0, 502, "{}", refused.text());
+    let online = format!("/instagram/accounts/{id}/online-followers");
+    assert_eq!(ask(&journey, "GET", &online, None).await.status, 502);
+    instagram.clear_faults();
+    // One refusal of four leaves the others.
+    instagram.add_fault(refusal.times(1));
+    let told = get(&journey, &path).await;
+    assert_eq!(told["breakdowns"].as_object().unwrap().len(), 3, "{told}");
     journey.finish().await;
 }

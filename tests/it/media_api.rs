@@ -425,10 +425,11 @@ async fn all_accounts_together_are_the_sum_of_each() {
     assert_eq!(one["accounts"].as_array().unwrap().len(), 1);
     let both = get(
         &journey,
-        &format!("/analytics/comparison?accounts={second},{first}"),
+        &format!("/analytics/comparison?accounts={second},{first},{second}"),
     )
     .await;
     assert_eq!(both["accounts"][0]["accountId"], second.as_str());
+    assert_eq!(both["accounts"].as_array().unwrap().len(), 2);
     let alone = ask(
         &journey,
         "GET",
@@ -463,5 +464,46 @@ async fn all_accounts_together_are_the_sum_of_each() {
     ] {
         assert_eq!(ask(&journey, "PUT", &path, Some(body)).await.status, 400);
     }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_gone_is_not_found_and_what_an_outage_hides_may_be_there() {
+    let (journey, id) = with_history(BAKER, 30).await;
+    let base = format!("/instagram/accounts/{id}");
+    let list = get(&journey, &format!("{base}/media?limit=1")).await;
+    let media = list["media"][0]["id"].as_str().unwrap().to_owned();
+    let stories = get(&journey, &format!("{base}/stories")).await;
+    let story = stories["media"][0]["id"].as_str().unwrap().to_owned();
+    let routes = |id: &str| {
+        let path = format!("{base}/media/{id}");
+        let parts = ["children", "comments", "insights"].map(|part| format!("{path}/{part}"));
+        [vec![path], parts.to_vec()].concat()
+    };
+    let answers = async |id: &str| -> Vec<(u16, String)> {
+        let mut answers = Vec::new();
+        for path in routes(id) {
+            let reply = ask(&journey, "GET", &path, None).await;
+            let code = reply.json()["code"].as_str().unwrap_or_default().to_owned();
+            answers.push((reply.status, code));
+        }
+        answers
+    };
+    // Deleted in Instagram's app: until a sync has looked, nobody can tell that from an outage.
+    journey
+        .world
+        .instagram
+        .remove_media(std::slice::from_ref(&media));
+    let outage = (502, "not_found_or_no_access".to_owned());
+    assert_eq!(answers(&media).await, vec![outage.clone(); 4]);
+    journey.advance(SignedDuration::from_hours(25)).await;
+    let gone = (404, "media_not_found".to_owned());
+    assert_eq!(answers(&media).await, vec![gone.clone(); 4]);
+    let off = Some(json!({"commentsEnabled": false}));
+    let changed = ask(&journey, "PATCH", &format!("{base}/media/{media}"), off).await;
+    assert_eq!(changed.status, 404);
+    // A story that is over is gone by itself.
+    assert_eq!(answers(&story).await, vec![gone; 4]);
+    assert_eq!(answers("17899999999999999").await, vec![outage; 4]);
     journey.finish().await;
 }

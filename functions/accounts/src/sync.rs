@@ -1,7 +1,6 @@
 //! Asking Instagram about an account at once: its profile, or only whether its token works.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -12,6 +11,7 @@ use shared::app::App;
 use shared::graph::{Endpoint, GraphError};
 use shared::http::{EditableAccount, Problem};
 use shared::openapi::of_instagram;
+use shared::reading::refuse_while_blocked;
 use shared::sync::{self, Asked, SyncError};
 use shared::tasks::Task;
 use shared::verdict;
@@ -82,7 +82,7 @@ pub(crate) async fn check_account_status(
 ) -> Result<Json<CheckedStatus>, Problem> {
     let now = app.clock.now();
     let has_run_out = account.token_expires_at.is_some_and(|expiry| expiry <= now);
-    let is_blocked = account.status_at(now) == Status::RateLimited;
+    let is_blocked = account.blocked_until_at(now).is_some();
     if !account.is_connected() || has_run_out || is_blocked {
         return Ok(Json(CheckedStatus::stored(&account, now)));
     }
@@ -140,18 +140,6 @@ impl CheckedStatus {
 /// Whether the refusal is why the account stands as it does.
 fn is_reason(reason: Option<&Failure>, refusal: &GraphError) -> bool {
     reason.is_some_and(|reason| reason.code == refusal.kind.code())
-}
-
-fn refuse_while_blocked(account: &Account, now: Timestamp) -> Result<(), Problem> {
-    if account.status_at(now) != Status::RateLimited {
-        return Ok(());
-    }
-    let left = account
-        .rate
-        .blocked_until
-        .and_then(|until| Duration::try_from(until.duration_since(now)).ok())
-        .unwrap_or_default();
-    Err(Problem::rate_limited(left))
 }
 
 fn problem(error: SyncError) -> Problem {

@@ -1,6 +1,6 @@
 //! All accounts of a company together: totals, change, series, each account, the best posts; and accounts side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -188,7 +188,8 @@ pub(crate) async fn compare_accounts(
 ) -> Result<Json<Comparison>, Problem> {
     let span = Span::of(&app, query.since.as_deref(), query.until.as_deref())?;
     let mut ids: Vec<&str> = query.accounts.split(',').map(str::trim).collect();
-    ids.dedup();
+    let mut seen = BTreeSet::new();
+    ids.retain(|id| seen.insert(*id));
     if !(2..=MOST_COMPARED).contains(&ids.len()) {
         return Err(invalid_comparison());
     }

@@ -130,6 +130,7 @@ pub(crate) async fn get_demographics(
     let cached = cache::through(&app, &account.id, &name, async {
         let reading = Reading::of(&app, &account, "reader").await?;
         let mut breakdowns: BTreeMap<String, Vec<Group>> = BTreeMap::new();
+        let mut refused = Vec::new();
         for breakdown in BREAKDOWNS {
             let query = InsightsQuery {
                 metrics: &[metric],
@@ -141,6 +142,7 @@ pub(crate) async fn get_demographics(
             };
             let found = figures::of_account(&app, &account, &reading.token, &query).await;
             let found = reading.take_figures(found).await?;
+            refused.extend(found.refused);
             let parts = found.insights.iter().flat_map(|one| &one.breakdowns);
             let results = parts.flat_map(|part| &part.results);
             let mut groups: Vec<Group> = results
@@ -157,7 +159,11 @@ pub(crate) async fn get_demographics(
                 breakdowns.insert((*breakdown).to_owned(), groups);
             }
         }
-        Ok(breakdowns)
+        // That one is refused fails no other; of nothing but refusals is not known that there is nothing.
+        match refused.pop() {
+            Some(error) if refused.len() + 1 == BREAKDOWNS.len() => Err(Problem::from(error)),
+            _ => Ok(breakdowns),
+        }
     })
     .await?;
     Ok(Aged::of(cached, app.clock.now(), |breakdowns| {
@@ -188,6 +194,9 @@ pub(crate) async fn get_online_followers(
         };
         let found = figures::of_account(&app, &account, &reading.token, &query).await;
         let found = reading.take_figures(found).await?;
+        if let Some(error) = found.refused {
+            return Err(Problem::from(error));
+        }
         let mut points = found.insights.iter().flat_map(|one| &one.values);
         let last = points.rfind(|point| !point.parts.is_empty());
         let hours = last.map_or_else(Vec::new, |point| {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::account::Account;
 use shared::app::App;
-use shared::graph::{Endpoint, ErrorKind};
+use shared::graph::Endpoint;
 use shared::http::meta_ids::media_not_found;
 use shared::http::{
     Caller, EditableAccount, JsonBody, MediaId, OwnAccount, Problem, QueryString, given,
@@ -242,22 +242,15 @@ async fn needs_media(
     by: &str,
     media: &str,
 ) -> Result<(), Problem> {
-    if app.table.has_media(&account.id, media).await? {
+    if app.table.find_media(&account.id, media).await?.is_some() {
         return Ok(());
     }
     let reading = Reading::of(app, account, by).await?;
     let graph = reading.graph();
     match graph.one_media(&reading.token, media).await {
-        Err(error) if is_not_there(error.kind) => Err(media_not_found()),
+        Err(error) if error.kind.is_not_there() => Err(media_not_found()),
         answer => reading.take(answer).await.map(|_| ()),
     }
-}
-
-fn is_not_there(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::NotFoundOrNoAccess | ErrorKind::UnknownObject
-    )
 }
 
 /// Reports what media cost and brought: of each, of each account and of each client. Currencies are never mixed.

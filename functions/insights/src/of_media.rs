@@ -135,12 +135,14 @@ pub(crate) async fn get_media_insights(
     let cached = cache::through(&app, &account.id, &name, async {
         let reading = Reading::of(&app, &account, "reader").await?;
         let graph = reading.graph();
-        let media = reading
-            .take(graph.one_media(&reading.token, &id).await)
-            .await?;
+        let answer = graph.one_media(&reading.token, &id).await;
+        let media = reading.take_of_media(&id, answer).await?;
         let kind = media.kind();
         let found = figures::of_media(&app, &account, &reading.token, (&id, kind)).await;
         let found = reading.take_figures(found).await?;
+        if let Some(error) = found.refused {
+            return Err(Problem::from(error));
+        }
         let mut stored = StoredMedia::told(&media, None);
         stored.figures = figures_of(&found.insights);
         Ok(Told {

@@ -50,7 +50,7 @@ pub(crate) async fn list_comments(
         .graph()
         .media_comments(&reading.token, &media, limit, after.as_deref())
         .await;
-    let page = reading.take(answer).await?;
+    let page = reading.take_of_media(&media, answer).await?;
     page_of(&app, &list, page).await
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn list_replies(
         .graph()
         .comment_replies(&reading.token, &comment, limit, after.as_deref())
         .await;
-    let page = reading.take(answer).await?;
+    let page = reading.take_of_media(&media, answer).await?;
     page_of(&app, &list, page).await
 }
 

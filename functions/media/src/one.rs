@@ -71,7 +71,7 @@ pub(crate) async fn update_media(
     let reading = Reading::of(&app, &account, &caller.user).await?;
     let graph = reading.graph();
     let answer = graph.enable_comments(&reading.token, &id, enabled).await;
-    reading.take(answer).await?;
+    reading.take_of_media(&id, answer).await?;
     cache::forget(&app, &account.id, &name_of(&account, &id)).await?;
     let cached = read(&app, &account, &id).await?;
     Ok(Aged::of(cached, app.clock.now(), |media| media))
@@ -104,7 +104,7 @@ pub(crate) async fn list_children(
         let reading = Reading::of(&app, &account, BY_READER).await?;
         let graph = reading.graph();
         let answer = graph.children(&reading.token, &id).await;
-        let children = reading.take(answer).await?;
+        let children = reading.take_of_media(&id, answer).await?;
         Ok(children.into_iter().map(ItemView::from).collect::<Vec<_>>())
     })
     .await?;
@@ -118,7 +118,8 @@ async fn read(app: &Arc<App>, account: &Account, id: &str) -> Result<Cached<Medi
         let reading = Reading::of(app, account, BY_READER).await?;
         let graph = reading.graph();
         let answer = graph.one_media(&reading.token, id).await;
-        Ok(MediaView::from(reading.take(answer).await?))
+        let media = reading.take_of_media(id, answer).await?;
+        Ok(MediaView::from(media))
     })
     .await
 }

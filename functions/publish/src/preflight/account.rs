@@ -57,7 +57,7 @@ pub(super) async fn findings(
 }
 
 async fn ask(app: &Arc<App>, account: &Account, now: Timestamp) -> Result<Quota, AwsError> {
-    if account.status_at(now) == Status::RateLimited {
+    if account.blocked_until_at(now).is_some() {
         return Ok(Quota::NotAsked);
     }
     let token = match app.vault.token(account).await {
@@ -95,7 +95,7 @@ fn stored(account: &Account, content: &Content, now: Timestamp, due: Timestamp) 
         found.push(warning("comment_not_permitted", "firstComment", sentence));
     }
     // A limit that ends before the post is due is no matter.
-    if account.status_at(due) == Status::RateLimited {
+    if account.blocked_until_at(due).is_some() {
         let sentence = "Instagram takes no calls for the account until after that time, so the post may be late: choose a later time.";
         found.push(warning("account_rate_limited", "publishAt", sentence));
     }

@@ -1,16 +1,15 @@
 //! How many posts an account may still publish.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use shared::account::Status;
 use shared::app::App;
 use shared::graph::Endpoint;
 use shared::http::{OwnAccount, Problem};
 use shared::openapi::of_instagram;
+use shared::reading::refuse_while_blocked;
 use shared::vault::VaultError;
 use utoipa::ToSchema;
 
@@ -42,11 +41,7 @@ pub(crate) async fn get_publishing_limit(
     if !account.is_live(now) {
         return Err(Problem::account_not_connected());
     }
-    if account.status_at(now) == Status::RateLimited {
-        let until = account.rate.blocked_until.unwrap_or(now);
-        let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-        return Err(Problem::rate_limited(left));
-    }
+    refuse_while_blocked(&account, now)?;
     let token = app.vault.token(&account).await?;
     let answered = app
         .graph
