@@ -72,7 +72,7 @@ impl Default for Person {
             website: String::new(),
             followers_count: 120,
             follows_count: 45,
-            media_count: 9,
+            media_count: 0,
             profile_picture_url: None,
             role_on_app: true,
             absent_fields: Vec::new(),
@@ -144,7 +144,6 @@ impl Person {
     /// The same person with a past.
     #[must_use]
     pub fn with_history(mut self, history: History) -> Self {
-        self.media_count = 0;
         self.history = Some(history);
         self
     }

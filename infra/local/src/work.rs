@@ -69,22 +69,7 @@ pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Resu
     // A caller who goes away does not leave the clock half-way.
     tokio::spawn(async move {
         let _working = inside.working.lock().await;
-        let workers = workers(&inside);
-        if let Some(instagram) = &inside.instagram {
-            let now_ms = inside.clock.milliseconds();
-            let then_ms = now_ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
-            people::delete_posts(instagram, now_ms, then_ms);
-        }
-        let turned = inside
-            .feed
-            .turn(
-                &inside.aws,
-                inside.instagram.as_ref(),
-                workers,
-                &inside.clock,
-                by,
-            )
-            .await;
+        let turned = turn_by_weeks(&inside, by).await;
         inside.aws.sweep_expired_items().await;
         note_announcements(&inside);
         keep_state(&inside).await;
@@ -92,6 +77,26 @@ pub(crate) async fn turn_clock(inside: &Arc<Inside>, by: SignedDuration) -> Resu
     })
     .await
     .map_err(|error| error.to_string())?
+}
+
+/// Turns the clock from week to week, since people do something when one begins.
+async fn turn_by_weeks(inside: &Inside, by: SignedDuration) -> Result<Turned, String> {
+    let instagram = inside.instagram.as_ref();
+    let mut all = Turned::default();
+    let parts = people::weeks_of(inside.clock.milliseconds(), by);
+    for (before, part) in parts.into_iter().enumerate() {
+        if let Some(instagram) = instagram.filter(|_| before > 0) {
+            people::delete_posts(instagram);
+        }
+        let workers = workers(inside);
+        let turned = inside
+            .feed
+            .turn(&inside.aws, instagram, workers, &inside.clock, part)
+            .await?;
+        all.fired += turned.fired;
+        all.delivered += turned.delivered;
+    }
+    Ok(all)
 }
 
 /// Takes what was put on the bus.
