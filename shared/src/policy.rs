@@ -42,6 +42,9 @@ pub const SYNCS_GIVE_WAY_AT: u32 = 75;
 /// For so long syncs wait then.
 pub const SYNCS_WAIT_FOR: SignedDuration = SignedDuration::from_mins(10);
 
+/// For so long after that each sync lets others go first after every step: as long as Instagram counts the calls of the app.
+pub const SYNCS_TAKE_TURNS_FOR: SignedDuration = SignedDuration::from_hours(1);
+
 /// After so long without a step the task of a media sync's next step may have been lost: whoever comes then sends it again.
 /// It is less than what a message that was not done with takes to come again.
 pub const STEP_LOST_AFTER: SignedDuration = SignedDuration::from_mins(2);

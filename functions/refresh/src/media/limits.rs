@@ -18,23 +18,27 @@ use super::{Step, keep, send_next};
 /// SQS delays a message for so many seconds at most.
 const LONGEST_DELAY: i32 = 900;
 
-/// Until when a sync leaves the calls to others; `None`: it need not.
-pub(super) async fn waits_until(
-    app: &Arc<App>,
+/// Until when a sync leaves the calls to others, where all syncs wait until `all_wait_until`; `None`: it need not.
+pub(super) fn waits_until(
     account: &Account,
+    all_wait_until: Option<Timestamp>,
     now: Timestamp,
-) -> Result<Option<Timestamp>, AwsError> {
+) -> Option<Timestamp> {
     let blocked_until = account.blocked_until_at(now);
     if blocked_until.is_some() {
-        return Ok(blocked_until);
+        return blocked_until;
     }
     if policy::sync_gives_way(account, now) {
-        return Ok(account
-            .rate
-            .usage_at
-            .map(|at| at + policy::USAGE_IS_KNOWN_FOR));
+        let known_at = account.rate.usage_at;
+        return known_at.map(|at| at + policy::USAGE_IS_KNOWN_FOR);
     }
-    app_waits_until(app, account, now).await
+    own_turn(account, all_wait_until?, now)
+}
+
+/// Whether syncs had to leave calls to others just now: then each does one step and lets others go first, or those that happen
+/// to come first would take all that there is until they are done.
+pub(super) fn takes_turns(all_wait_until: Option<Timestamp>, now: Timestamp) -> bool {
+    all_wait_until.is_some_and(|until| now.duration_since(until) < policy::SYNCS_TAKE_TURNS_FOR)
 }
 
 /// Sends the step again for when it may be done, and tells the wait in the sync log once.
@@ -67,13 +71,16 @@ pub(crate) async fn app_waits_until(
     account: &Account,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, AwsError> {
-    let of_the_app = app.table.syncs_wait_until().await?;
-    // Not all of them at the same moment, and not the same ones first each time.
-    let turn = of_the_app.map(|until| {
-        let turn = format!("{} {until}", account.id);
-        until + policy::spread(&turn, policy::SYNCS_WAIT_FOR)
-    });
-    Ok(turn.filter(|turn| *turn > now))
+    let all_wait_until = app.table.syncs_wait_until().await?;
+    Ok(all_wait_until.and_then(|until| own_turn(account, until, now)))
+}
+
+/// When this account's syncs go on, where all wait until then: not all at the same moment, and not the same ones first each
+/// time. `None`: that is over.
+fn own_turn(account: &Account, all_wait_until: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let turn = format!("{} {all_wait_until}", account.id);
+    let turn = all_wait_until + policy::spread(&turn, policy::SYNCS_WAIT_FOR);
+    (turn > now).then_some(turn)
 }
 
 /// Has all syncs wait where the calls of the whole app grow few.

@@ -36,7 +36,7 @@ use shared::verdict;
 use shared::{policy, telemetry};
 
 use crate::current;
-use limits::{delay_until, wait, waits_until};
+use limits::{delay_until, takes_turns, wait, waits_until};
 use log::{MISSING_PERMISSION, log_entry};
 
 /// How many media a page has to begin with: Instagram gathers their figures too.
@@ -88,6 +88,8 @@ struct Step<'a> {
     run: Run,
     /// From then on no further call is begun.
     until: Timestamp,
+    /// Whether others go first after it.
+    takes_turns: bool,
     /// What the last answer told of limits.
     usage: Usage,
 }
@@ -138,7 +140,8 @@ pub(crate) async fn sync(
         // Of a run that is over.
         _ => return Ok(()),
     };
-    if let Some(until) = waits_until(app, &account, now).await? {
+    let all_wait_until = app.table.syncs_wait_until().await?;
+    if let Some(until) = waits_until(&account, all_wait_until, now) {
         return wait(app, &account, progress, run, until).await;
     }
     let token = match app.vault.token(&account).await {
@@ -156,6 +159,7 @@ pub(crate) async fn sync(
         progress,
         run,
         until: now + STEP_LASTS,
+        takes_turns: takes_turns(all_wait_until, now),
         usage: Usage::default(),
     };
     step.take().await
@@ -260,8 +264,15 @@ impl Step<'_> {
             return self.complete(now).await;
         };
         self.run.stage = stage;
+        let mut delay = 0;
+        if self.takes_turns {
+            let turn = format!("{} {}", self.account.id, self.run.step);
+            let until = now + policy::spread(&turn, policy::SYNCS_WAIT_FOR);
+            delay = delay_until(until, now);
+            self.run.waits_until = Some(until);
+        }
         if keep(self.app, &self.account.id, self.progress, &self.run).await? {
-            send_next(self.app, &self.account.id, &self.run, 0).await?;
+            send_next(self.app, &self.account.id, &self.run, delay).await?;
         }
         Ok(())
     }
