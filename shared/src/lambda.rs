@@ -99,6 +99,23 @@ struct Batch {
 struct Record {
     message_id: String,
     body: String,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+/// What SQS tells of a message.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Attributes {
+    /// A number, as text: 1 where the message comes for the first time.
+    approximate_receive_count: String,
+}
+
+impl Record {
+    fn comes_again(&self) -> bool {
+        let count = self.attributes.approximate_receive_count.parse::<u32>();
+        count.is_ok_and(|count| count > 1)
+    }
 }
 
 /// Lambda's answer to SQS: the messages to deliver again.
@@ -198,7 +215,8 @@ impl Function {
         let given = message
             .as_ref()
             .map(|message| message.correlation_id.as_str());
-        let scope = Scope::new(telemetry::accepted_correlation_id(given));
+        let id = telemetry::accepted_correlation_id(given);
+        let scope = Scope::of_delivery(id, record.comes_again());
         let (name, account) = message.as_ref().map_or(("unreadable", ""), |message| {
             (message.task.name(), message.task.account())
         });

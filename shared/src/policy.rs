@@ -101,7 +101,7 @@ pub fn refresh_obstacle(
     if account.status_at(now).is_dead() || entry.expires_at <= now {
         return Some(Obstacle::Dead);
     }
-    if let Some(until) = account.rate.blocked_until.filter(|until| *until > now) {
+    if let Some(until) = account.blocked_until_at(now) {
         return Some(Obstacle::RateLimited(until));
     }
     // Before its age: a repeated task would else move the plan of a fresh token to its second day.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::app::App;
+use crate::cache;
 use crate::graph::{Answered, Endpoint, Graph, GraphError};
 use crate::http::Problem;
 use crate::http::meta_ids::media_not_found;
@@ -32,10 +33,10 @@ impl<'a> Reading<'a> {
     /// 409 without a live connection, 429 while Instagram takes no calls, and what is wrong with the vault.
     pub async fn of(app: &'a Arc<App>, account: &'a Account, by: &'a str) -> Result<Self, Problem> {
         let now = app.clock.now();
-        refuse_while_blocked(account, now)?;
         if !account.is_live(now) {
             return Err(Problem::account_not_connected());
         }
+        refuse_while_blocked(account, now)?;
         let token = app.vault.token(account).await?;
         Ok(Self {
             app,
@@ -81,9 +82,14 @@ impl<'a> Reading<'a> {
             .as_ref()
             .is_err_and(|error| error.kind.is_not_there())
         {
-            let stored = self.app.table.find_media(&self.account.id, media).await?;
-            let now = self.app.clock.now();
-            if stored.is_some_and(|stored| stored.is_over(now)) {
+            // All that is stored is looked through: not anew for each who asks.
+            let name = format!("over {media}");
+            let is_over = cache::through(self.app, &self.account.id, &name, async {
+                let stored = self.app.table.find_media(&self.account.id, media).await?;
+                let now = self.app.clock.now();
+                Ok(stored.is_some_and(|stored| stored.is_over(now)))
+            });
+            if is_over.await?.value {
                 return Err(media_not_found());
             }
         }

@@ -27,6 +27,8 @@ tokio::task_local! {
 pub struct Scope {
     /// The id that ties log lines, answers, tasks and schedules together.
     pub correlation_id: String,
+    /// Whether it is a task that the queue has delivered before.
+    pub comes_again: bool,
     aws_calls: AtomicU32,
     graph_calls: AtomicU32,
     cause: Mutex<String>,
@@ -35,8 +37,14 @@ pub struct Scope {
 impl Scope {
     /// A scope without calls yet.
     pub fn new(correlation_id: String) -> Arc<Self> {
+        Self::of_delivery(correlation_id, false)
+    }
+
+    /// As [`Self::new`], for a task as the queue delivers it.
+    pub fn of_delivery(correlation_id: String, comes_again: bool) -> Arc<Self> {
         Arc::new(Self {
             correlation_id,
+            comes_again,
             aws_calls: AtomicU32::new(0),
             graph_calls: AtomicU32::new(0),
             cause: Mutex::default(),
@@ -71,6 +79,13 @@ pub async fn in_scope<F: Future>(scope: Arc<Scope>, future: F) -> F::Output {
 pub fn correlation_id() -> String {
     SCOPE
         .try_with(|scope| scope.correlation_id.clone())
+        .unwrap_or_default()
+}
+
+/// Whether the queue has delivered the running task before: whoever had it may have died in the middle of it.
+pub fn comes_again() -> bool {
+    SCOPE
+        .try_with(|scope| scope.comes_again)
         .unwrap_or_default()
 }
 

@@ -94,6 +94,31 @@ async fn days_of_which_instagram_has_nothing_are_asked_for_once_in_a_while() {
 }
 
 #[tokio::test]
+async fn days_that_instagram_refuses_to_tell_cost_one_days_calls() {
+    let journey = Journey::start().await;
+    journey
+        .world
+        .instagram
+        .add_person(Person::business("new.baker"));
+    let id = journey.connected(ANN, "new.baker").await;
+    journey.settle().await;
+    let days = SignedDuration::from_hours(8 * 24);
+    journey.world.clock.advance(days);
+    let refusal = Fault::new(FaultKind::graph_error(400, 100, None)).at("GET /{ig_id}/insights");
+    journey.world.instagram.add_fault(refusal);
+    journey.world.instagram.clear_calls();
+    let path = format!("/instagram/accounts/{id}/insights?metrics=reach");
+    for _ in 0..3 {
+        let told = get(&journey, &path).await;
+        let points = told["series"][0]["points"].as_array().unwrap();
+        assert!(points.iter().all(|point| point["value"].is_null()));
+    }
+    // Halves of ten metrics, down to each alone.
+    assert_eq!(journey.world.instagram.calls().len(), 19);
+    journey.finish().await;
+}
+
+#[tokio::test]
 async fn a_medias_insights_tell_what_it_had_come_to_on_its_first_days() {
     let (journey, id) = with_history("busy.baker", 60).await;
     let list = get(&journey, &format!("/instagram/accounts/{id}/media?limit=1")).await;

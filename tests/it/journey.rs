@@ -231,6 +231,17 @@ impl Journey {
     pub(crate) async fn finish(self) {
         // The last to come is the sweep after an account that was deleted.
         self.advance(SignedDuration::from_mins(16)).await;
+        // The daily sync comes at any minute, and may have to wait for the end of a block, which lasts a day at most.
+        for _ in 0..26 {
+            let left = self.world.leftovers().await;
+            if !left
+                .iter()
+                .any(|task| task.contains(r#""task":"syncMedia""#))
+            {
+                break;
+            }
+            self.advance(SignedDuration::from_hours(1)).await;
+        }
         assert_eq!(
             self.world.leftovers().await,
             Vec::<String>::new(),

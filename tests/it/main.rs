@@ -19,6 +19,7 @@ mod lease;
 mod login;
 mod media_api;
 mod media_sync;
+mod media_waits;
 mod openapi;
 mod policy;
 mod post_crash;

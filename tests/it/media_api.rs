@@ -507,3 +507,49 @@ async fn what_is_gone_is_not_found_and_what_an_outage_hides_may_be_there() {
     assert_eq!(answers("17899999999999999").await, vec![outage; 4]);
     journey.finish().await;
 }
+
+#[tokio::test]
+async fn an_account_that_was_disconnected_while_it_was_blocked_is_to_be_connected_anew() {
+    let (journey, id) = with_history(BAKER, 5).await;
+    let app = journey.world.app("test");
+    let now = journey.world.now();
+    let changed = app.table.update_account(&id, now, |record| {
+        record.rate.blocked_until = Some(now + SignedDuration::from_hours(24));
+        true
+    });
+    assert!(changed.await.unwrap().is_some());
+    let path = format!("/instagram/accounts/{id}");
+    let as_admin =
+        |method, path: &str| HttpCall::new(method, path).as_user(ANN.user, ANN.company, "admin");
+    let call = as_admin("POST", &format!("{path}/disconnect"));
+    assert_eq!(journey.call(&journey.accounts, call).await.status, 200);
+    for (method, of, function) in [
+        ("POST", "sync", &journey.accounts),
+        ("GET", "media", &journey.media),
+        ("GET", "demographics", &journey.insights),
+    ] {
+        let call = as_admin(method, &format!("{path}/{of}"));
+        let reply = journey.call(function, call).await;
+        assert_eq!(reply.status, 409, "{of}");
+        assert_eq!(reply.json()["code"], "account_not_connected", "{of}");
+    }
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn whether_a_media_that_is_not_found_is_gone_is_looked_up_once_in_a_while() {
+    let (journey, id) = with_history(BAKER, 5).await;
+    let path = format!("/instagram/accounts/{id}/media/17890000000000404");
+    let queries = || {
+        let calls = journey.world.aws.calls();
+        let of_media = calls.iter().filter(|call| call.operation == "Query");
+        of_media.count()
+    };
+    let before = queries();
+    for route in ["", "/children", "/comments"] {
+        let reply = ask(&journey, "GET", &format!("{path}{route}"), None).await;
+        assert_eq!(reply.status, 502, "{route}");
+    }
+    assert_eq!(queries() - before, 1);
+    journey.finish().await;
+}

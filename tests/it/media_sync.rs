@@ -20,11 +20,11 @@ use world::sqs_event::sqs_event;
 use crate::crash::ended_after;
 use crate::journey::{ANN, Journey};
 
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-const PROLIFIC: &str = "busy.baker";
+pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const PROLIFIC: &str = "busy.baker";
 
 /// A person with so many posts over so many days until now.
-fn add_person(journey: &Journey, username: &str, posts: u64, days: u64) {
+pub(crate) fn add_person(journey: &Journey, username: &str, posts: u64, days: u64) {
     let history = History {
         posts,
         days,
@@ -37,7 +37,7 @@ fn add_person(journey: &Journey, username: &str, posts: u64, days: u64) {
         .add_person(person.with_history(history));
 }
 
-async fn stored(journey: &Journey, account: &str) -> Vec<StoredMedia> {
+pub(crate) async fn stored(journey: &Journey, account: &str) -> Vec<StoredMedia> {
     let table = &journey.world.app("test").table;
     let found = table.media_between(account, None, None).await;
     found.expect("the table answers")
@@ -61,7 +61,7 @@ fn shown(journey: &Journey, username: &str) -> BTreeSet<String> {
     posts.map(|media| media.id.clone()).collect()
 }
 
-async fn sync_log(journey: &Journey, account: &str) -> Vec<Value> {
+pub(crate) async fn sync_log(journey: &Journey, account: &str) -> Vec<Value> {
     let call = HttpCall::get(&format!("/instagram/accounts/{account}/sync-log?limit=100")).as_user(
         ANN.user,
         ANN.company,
@@ -78,7 +78,7 @@ async fn sync_now(journey: &Journey, account: &str) {
     journey.settle().await;
 }
 
-async fn ask_for_sync(journey: &Journey, account: &str) {
+pub(crate) async fn ask_for_sync(journey: &Journey, account: &str) {
     let call = HttpCall::new("POST", &format!("/instagram/accounts/{account}/sync")).as_user(
         ANN.user,
         ANN.company,
@@ -544,6 +544,65 @@ async fn a_first_list_that_breaks_off_is_walked_over_again_on_the_next_day() {
     journey.finish().await;
 }
 
+/// The first of these media, as Instagram lists them, and nothing after them.
+fn breaks_off_after(many: usize, kept: &[StoredMedia]) -> Fault {
+    let posts = kept.iter().filter(|media| media.kind != MediaKind::Story);
+    let listed = posts.take(many).map(|media| {
+        let at = media.published_at.strftime("%Y-%m-%dT%H:%M:%S+0000");
+        json!({"id": media.id, "media_type": "IMAGE", "timestamp": at.to_string()})
+    });
+    let body = json!({"data": listed.collect::<Vec<_>>()});
+    Fault::new(page(&body)).at("GET /{ig_id}/media")
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_where_everything_is_known_is_told_as_well() {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 120, 400);
+    let broken = Fault::new(page(&json!({"data": []}))).at("GET /{ig_id}/media");
+    journey.world.instagram.add_fault(broken.times(1));
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.settle().await;
+    // The first walk over everything saw none, the second sees thirty, the third all that it saw and twenty more.
+    journey.advance(DAY).await;
+    let kept = stored(&journey, &id).await;
+    assert_eq!(ids(&kept), shown(&journey, PROLIFIC));
+    let table = &journey.world.app("test").table;
+    let mut progress = table.media_sync(&id).await.unwrap().unwrap();
+    progress.walked_at = None;
+    assert!(table.write_media_sync(&id, &progress).await.unwrap());
+    for many in [30, 50] {
+        let broken = breaks_off_after(many, &kept);
+        journey.world.instagram.add_fault(broken.times(1));
+        sync_now(&journey, &id).await;
+        let log = sync_log(&journey, &id).await;
+        assert_eq!(log[0]["errorCode"], "media_list_short", "after {many}");
+    }
+    sync_now(&journey, &id).await;
+    assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
+    journey.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_counted_and_never_listed_is_missed_for_a_day_and_no_longer() {
+    let journey = Journey::start().await;
+    // All of them recent, so that each walk goes to the end.
+    add_person(&journey, PROLIFIC, 20, 20);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    journey.advance(DAY).await;
+    assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
+    let instagram = &journey.world.instagram;
+    instagram.update_person(PROLIFIC, |person| person.media_count += 1);
+    journey.advance(DAY).await;
+    let log = sync_log(&journey, &id).await;
+    assert_eq!(log[0]["errorCode"], "media_list_short");
+    for _ in 0..2 {
+        journey.advance(DAY).await;
+        assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
+    }
+    journey.finish().await;
+}
+
 #[tokio::test]
 async fn a_short_list_marks_nothing_as_gone_that_the_profile_counts() {
     let journey = Journey::start().await;
@@ -786,31 +845,6 @@ async fn a_daily_sync_that_meets_a_block_is_done_when_that_is_over() {
 }
 
 #[tokio::test]
-async fn whoever_asks_while_a_sync_waits_joins_it() {
-    let journey = Journey::start().await;
-    add_person(&journey, PROLIFIC, 60, 600);
-    let id = journey.connected(ANN, PROLIFIC).await;
-    let table = &journey.world.app("test").table;
-    let until = journey.world.now() + SignedDuration::from_mins(30);
-    table.have_syncs_wait(until).await.unwrap();
-    journey.settle().await;
-    for _ in 0..3 {
-        journey.advance(SignedDuration::from_mins(4)).await;
-        sync_now(&journey, &id).await;
-    }
-    let mut waiting = journey.world.aws.messages(QUEUE);
-    waiting.retain(|message| message.contains("syncMedia"));
-    assert_eq!(waiting.len(), 1, "one task waits");
-    journey.world.instagram.clear_calls();
-    journey.advance(SignedDuration::from_hours(1)).await;
-    // 60 media are two pages, read once. The profile's sync waited as well: where it comes last, it looks for what is new.
-    assert!((2..=4).contains(&lists(&journey)), "{}", lists(&journey));
-    let runs = sync_log(&journey, &id).await;
-    assert!((1..=2).contains(&runs.len()), "{runs:?}");
-    journey.finish().await;
-}
-
-#[tokio::test]
 async fn without_the_permission_for_insights_media_and_followers_are_kept_and_what_is_missing_is_told()
  {
     let journey = Journey::start().await;
@@ -953,6 +987,11 @@ async fn c11_syncs_leave_the_last_quarter_of_the_apps_calls_to_others() {
         let is_done = entries.iter().any(|entry| entry["status"] == "success");
         assert!(is_done, "{}: {entries:?}", account.id);
     }
+    // With calls enough nobody waits at the end.
+    journey.world.instagram.update_settings(|settings| {
+        settings.app_calls_per_hour = 10_000;
+    });
+    journey.advance(SignedDuration::from_hours(3)).await;
     journey.finish().await;
 }
 
@@ -971,9 +1010,7 @@ async fn a_first_sync_that_has_to_wait_comes_whatever_ends_its_first_task() {
             run: None,
             step: 0,
         };
-        let mut message = Message::new(task);
-        message.correlation_id = "begun-by-this-test".into();
-        let body = serde_json::to_string(&message).unwrap();
+        let body = serde_json::to_string(&Message::new(task)).unwrap();
         let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
         client
             .purge_queue()

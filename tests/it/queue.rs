@@ -255,7 +255,8 @@ async fn g07_what_lay_in_the_dead_letters_while_the_account_was_connected_anew_d
         .add_fault(Fault::new(FaultKind::graph_error(400, 190, Some(463))));
     send(&journey, &stale).await;
     journey.settle().await;
-    assert!(journey.world.instagram.calls().is_empty());
+    let calls = journey.world.instagram.calls();
+    assert!(calls.is_empty(), "{calls:?}");
     let after = only_record(&journey).await;
     assert_eq!(after, before);
     assert_eq!(scheduled_at(&journey, &id), before.next_refresh_at);

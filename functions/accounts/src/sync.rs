@@ -48,6 +48,9 @@ pub(crate) async fn sync_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
 ) -> Result<Json<AccountView>, Problem> {
+    if !account.is_connected() {
+        return Err(Problem::account_not_connected());
+    }
     refuse_while_blocked(&account, app.clock.now())?;
     let asked = sync::sync_profile(&app, &account, &caller.user)
         .await

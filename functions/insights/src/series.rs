@@ -205,7 +205,7 @@ pub(crate) async fn days_of(
             day,
             ..Day::default()
         });
-        let Ok(told) = told_of_day(app, account, known).await else {
+        let Ok(Some(told)) = told_of_day(app, account, known).await else {
             break;
         };
         known.figures.extend(told);
@@ -213,18 +213,22 @@ pub(crate) async fn days_of(
     Ok(days.into_values().collect())
 }
 
-/// What Instagram tells of a day, through the cache, which remembers for its life that there is nothing too. What there is, is
-/// stored.
+/// What Instagram tells of a day, through the cache, which remembers for its life that there is nothing too, or that Instagram
+/// refuses to tell (`None`): to be refused every metric takes many calls. What there is, is stored.
 async fn told_of_day(
     app: &Arc<App>,
     account: &Account,
     known: &Day,
-) -> Result<BTreeMap<String, u64>, Problem> {
+) -> Result<Option<BTreeMap<String, u64>>, Problem> {
     let name = format!("day {} {}", known.day, account.connection_generation);
     let cached = cache::through(app, &account.id, &name, async {
         let reading = Reading::of(app, account, "reader").await?;
         let found = figures::of_day(app, account, &reading.token, known.day).await;
-        let figures = figures_of(&reading.take_figures(found).await?.insights);
+        let found = reading.take_figures(found).await?;
+        if found.refused.is_some() {
+            return Ok(None);
+        }
+        let figures = figures_of(&found.insights);
         if !figures.is_empty() {
             let mut record = known.clone();
             record.figures.extend(figures.clone());
@@ -232,7 +236,7 @@ async fn told_of_day(
             // A sync that writes it meanwhile writes the same.
             app.table.write_day(&account.id, &record).await?;
         }
-        Ok(figures)
+        Ok(Some(figures))
     });
     Ok(cached.await?.value)
 }

@@ -41,9 +41,6 @@ pub struct MediaSync {
 pub struct Run {
     /// Its name: a task of another run stops.
     pub id: String,
-    /// The correlation id of the task that began it.
-    #[serde(default)]
-    pub begun_by: String,
     /// The connection that it belongs to.
     pub connection_generation: u64,
     /// When it began.

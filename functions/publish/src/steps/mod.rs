@@ -252,7 +252,7 @@ fn closed(account: &Account, now: Timestamp) -> Option<Closed> {
             until: None,
         });
     }
-    let until = account.rate.blocked_until.filter(|until| *until > now)?;
+    let until = account.blocked_until_at(now)?;
     Some(Closed {
         reason: failure(
             "rate_limited",

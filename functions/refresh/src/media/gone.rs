@@ -11,7 +11,8 @@ const MOST_ASKED: usize = 25;
 
 impl Step<'_> {
     /// Marks as gone what a list should have told, did not, and Instagram does not find by its id either: a list may leave
-    /// something out, or tell it a page later. A media of which Instagram refuses to tell anything stays. That is a call for each. `false`: a step was too short for all of them.
+    /// something out, or tell it a page later. A media of which Instagram refuses to tell anything stays. That is a call for
+    /// each. `false`: a step was too short for all of them.
     pub(super) async fn mark_gone(&mut self, missing: Vec<StoredMedia>) -> Result<bool, StepError> {
         for (asked, mut media) in missing.into_iter().enumerate() {
             if self.run.early.len() >= MOST_LEFT_OUT {

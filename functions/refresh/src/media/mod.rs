@@ -41,8 +41,8 @@ use log::{MISSING_PERMISSION, log_entry};
 
 /// How many media a page has to begin with: Instagram gathers their figures too.
 const PAGE_SIZE: usize = 50;
-/// No further page, day or media is begun later than this after a step began: a call may take ten seconds, and a function has
-/// half a minute for a batch of two.
+/// No second page, day or media is begun later than this after a step began: a call may take ten seconds, and a function has
+/// half a minute for a batch of two. Where Instagram is so slow that the second task does not fit, that comes again.
 const STEP_LASTS: SignedDuration = SignedDuration::from_secs(4);
 /// When a step that failed in a way that passes is tried again.
 const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -130,8 +130,7 @@ pub(crate) async fn sync(
         {
             // Whoever did this step, or began the run, may have died before it sent the next task. Others join the run.
             let waits_until = under_way.waits_until.filter(|until| *until > now);
-            let is_again = name.is_some() || under_way.begun_by == telemetry::correlation_id();
-            return match waits_until.filter(|_| is_again) {
+            return match waits_until.filter(|_| telemetry::comes_again()) {
                 Some(until) => send_next(app, id, &under_way, delay_until(until, now)).await,
                 None => get_going(app, id, &under_way, now).await,
             };
@@ -183,7 +182,6 @@ fn begin(account: &Account, progress: &MediaSync, now: Timestamp) -> Run {
     let with_figures = figures::are_allowed(account);
     Run {
         id: telemetry::new_correlation_id(),
-        begun_by: telemetry::correlation_id(),
         connection_generation: account.connection_generation,
         started_at: now,
         stepped_at: now,

@@ -60,10 +60,15 @@ impl Step<'_> {
             };
             // Pinned ones say nothing of those below them.
             let is_known = is_known && page.media.len() > MOST_PINNED;
-            if ends && !is_everything && !is_known {
-                self.run.partial.get_or_insert(SHORT_LIST.into());
+            let stops = is_known && !self.run.is_whole;
+            if ends && !stops {
+                // Whatever the run began as, it has walked over everything that the list has.
+                self.run.is_whole = true;
+                if !is_everything {
+                    self.run.partial.get_or_insert(SHORT_LIST.into());
+                }
             }
-            if ends || is_endless || (is_known && !self.run.is_whole) {
+            if ends || is_endless || stops {
                 return self.end_walk(is_everything);
             }
             self.run.after = page.after;
