@@ -78,8 +78,9 @@ await step("followers by age, city, country and gender are the API's", async () 
 });
 
 await step("the best posts are the API's", async () => {
-  const { media } = await api(`/instagram/accounts/${account}/top-media?limit=5&${query}`);
+  const { media, meanEngagementRate } = await api(`/instagram/accounts/${account}/top-media?limit=5&${query}`);
   assert.equal(media.length, 5);
+  assert.equal(await page.locator("#engagement").textContent(), `Engagement rate of the last 30 posts: ${(meanEngagementRate * 100).toFixed(2)} %.`);
   const told = await page.locator("#top li").allTextContents();
   media.forEach((one, place) => {
     assert.ok(told[place].includes(`${shown(one.value)} interactions`), told[place]);

@@ -574,10 +574,14 @@ async fn a_list_that_breaks_off_where_everything_is_known_is_told_as_well() {
     for many in [30, 50] {
         let broken = breaks_off_after(many, &kept);
         journey.world.instagram.add_fault(broken.times(1));
-        sync_now(&journey, &id).await;
+        // The clock all but stands, so that no daily sync comes between.
+        journey.world.clock.advance(SignedDuration::from_secs(1));
+        ask_for_sync(&journey, &id).await;
+        journey.world.drain(journey.workers()).await;
         let log = sync_log(&journey, &id).await;
         assert_eq!(log[0]["errorCode"], "media_list_short", "after {many}");
     }
+    journey.world.clock.advance(SignedDuration::from_secs(1));
     sync_now(&journey, &id).await;
     assert_eq!(sync_log(&journey, &id).await[0]["status"], "success");
     journey.finish().await;
@@ -997,47 +1001,57 @@ async fn c11_syncs_leave_the_last_quarter_of_the_apps_calls_to_others() {
 
 #[tokio::test]
 async fn a_first_sync_that_has_to_wait_comes_whatever_ends_its_first_task() {
-    for ended in 0_usize.. {
-        let journey = Journey::start().await;
-        add_person(&journey, PROLIFIC, 30, 60);
-        let id = journey.connected(ANN, PROLIFIC).await;
-        let table = &journey.world.app("test").table;
-        let until = journey.world.now() + SignedDuration::from_mins(10);
-        table.have_syncs_wait(until).await.unwrap();
-        let task = Task::SyncMedia {
-            account: id.clone(),
-            connection_generation: 1,
-            run: None,
-            step: 0,
-        };
-        let body = serde_json::to_string(&Message::new(task)).unwrap();
-        let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
-        client
-            .purge_queue()
-            .queue_url(&resources.queue_url)
-            .send()
-            .await
-            .unwrap();
-        let send = || client.send_message().queue_url(&resources.queue_url);
-        send().message_body(&body).send().await.unwrap();
-        let receive = client.receive_message().queue_url(&resources.queue_url);
-        let received = receive.send().await.unwrap();
-        let event = sqs_event(received.messages(), &resources.queue_arn);
-        let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
-        let mut context = Context::default();
-        context.deadline = u64::try_from(journey.world.clock.milliseconds() + 30_000).unwrap();
-        let running = sandbox.invoke(&event, context);
-        let is_done = ended_after(ended, running).await.is_some();
-        // The message comes again after its time.
-        journey.advance(SignedDuration::from_hours(1)).await;
-        let progress = table.media_sync(&id).await.unwrap().unwrap();
-        let goes_on = progress.run.is_none_or(|run| run.step > 0);
-        assert!(goes_on, "ended at wait {ended}");
-        if is_done {
-            assert!(ended > 3, "it was done after {ended} waits");
-            break;
+    // One wait is over before the task comes again, and one is not.
+    for wait in [100, 900].map(SignedDuration::from_secs) {
+        for ended in 0_usize.. {
+            if a_first_task_ends(wait, ended).await {
+                assert!(ended > 3, "it was done after {ended} waits");
+                break;
+            }
         }
     }
+}
+
+/// The first task of a sync that has to wait so long ends at one of its own waits. `true`: it was done before.
+async fn a_first_task_ends(wait: SignedDuration, ended: usize) -> bool {
+    let journey = Journey::start().await;
+    add_person(&journey, PROLIFIC, 30, 60);
+    let id = journey.connected(ANN, PROLIFIC).await;
+    let table = &journey.world.app("test").table;
+    let now = journey.world.now();
+    let blocked = table.update_account(&id, now, |record| {
+        record.rate.blocked_until = Some(now + wait);
+        true
+    });
+    assert!(blocked.await.expect("the table answers").is_some());
+    let task = Task::SyncMedia {
+        account: id.clone(),
+        connection_generation: 1,
+        run: None,
+        step: 0,
+    };
+    let body = serde_json::to_string(&Message::new(task)).expect("JSON");
+    let (client, resources) = (&journey.world.clients.sqs, &journey.world.resources);
+    let queue = &resources.queue_url;
+    let purged = client.purge_queue().queue_url(queue).send().await;
+    purged.expect("an answer");
+    let send = client.send_message().queue_url(queue).message_body(&body);
+    send.send().await.expect("an answer");
+    let receive = client.receive_message().queue_url(queue);
+    let received = receive.send().await.expect("an answer");
+    let event = sqs_event(received.messages(), &resources.queue_arn);
+    let sandbox = Function::new(journey.world.cold("refresh")).with_tasks(refresh::handle);
+    let mut context = Context::default();
+    context.deadline =
+        u64::try_from(journey.world.clock.milliseconds() + 30_000).expect("a moment");
+    let running = sandbox.invoke(&event, context);
+    let is_done = ended_after(ended, running).await.is_some();
+    // The message comes again after its time.
+    journey.advance(SignedDuration::from_mins(30)).await;
+    let progress = table.media_sync(&id).await.expect("the table answers");
+    let run = progress.expect("a record").run;
+    assert!(run.is_none_or(|run| run.step > 0), "ended at wait {ended}");
+    is_done
 }
 
 #[tokio::test]

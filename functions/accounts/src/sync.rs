@@ -48,10 +48,16 @@ pub(crate) async fn sync_account(
     State(app): State<Arc<App>>,
     EditableAccount { caller, account }: EditableAccount,
 ) -> Result<Json<AccountView>, Problem> {
-    if !account.is_connected() {
-        return Err(Problem::account_not_connected());
+    let now = app.clock.now();
+    if let Err(blocked) = refuse_while_blocked(&account, now) {
+        // No wait brings back what only a person can.
+        let is_live = account.is_live(now);
+        return Err(if is_live {
+            blocked
+        } else {
+            Problem::account_not_connected()
+        });
     }
-    refuse_while_blocked(&account, app.clock.now())?;
     let asked = sync::sync_profile(&app, &account, &caller.user)
         .await
         .map_err(problem)?;

@@ -108,7 +108,10 @@ pub(crate) struct CompetitorQuery {
 
 /// Shows who follows an account, or who is engaged with it: by age, city, country and gender.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/demographics", responses(
-    (status = 200, description = "Who they are.", body = Demographics),
+    (status = 200, description = "Who they are.", body = Demographics, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     AudienceRefusals, AccountInsightsRefusals,
 ))]
 pub(crate) async fn get_demographics(
@@ -177,7 +180,10 @@ pub(crate) async fn get_demographics(
 
 /// Shows when an account's followers are online, by the hour.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/online-followers", responses(
-    (status = 200, description = "By the hour.", body = OnlineFollowers),
+    (status = 200, description = "By the hour.", body = OnlineFollowers, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     AccountInsightsRefusals,
 ))]
 pub(crate) async fn get_online_followers(

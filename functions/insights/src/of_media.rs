@@ -113,7 +113,10 @@ struct Told {
 
 /// Shows the figures of a media's life so far, as Instagram has them, through the cache.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/media/{mediaId}/insights", responses(
-    (status = 200, description = "Its figures.", body = MediaInsights),
+    (status = 200, description = "Its figures.", body = MediaInsights, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     MediaInsightsRefusals,
 ))]
 pub(crate) async fn get_media_insights(

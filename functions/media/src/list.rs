@@ -98,7 +98,10 @@ struct Asked {
 /// Live, an answer of Instagram's is kept for a short while and given to everybody who asks for the same: the header `age`
 /// says for how many seconds it is that, and `x-cache` whether it was there already.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/media", responses(
-    (status = 200, description = "A page of media.", body = MediaList),
+    (status = 200, description = "A page of media.", body = MediaList, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     PageRefusals, FilterRefusals, ListRefusals,
 ))]
 pub(crate) async fn list_media(
@@ -136,7 +139,10 @@ pub(crate) async fn list_media(
 
 /// Lists the stories that live now. Each vanishes a day after it was published.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/stories", responses(
-    (status = 200, description = "The stories of the last 24 hours.", body = MediaList),
+    (status = 200, description = "The stories of the last 24 hours.", body = MediaList, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     PageRefusals, ListRefusals,
 ))]
 pub(crate) async fn list_stories(
@@ -149,7 +155,10 @@ pub(crate) async fn list_stories(
 
 /// Lists what others published with the account tagged in it.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/tags", responses(
-    (status = 200, description = "A page of others' media.", body = MediaList),
+    (status = 200, description = "A page of others' media.", body = MediaList, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     PageRefusals, ListRefusals,
 ))]
 pub(crate) async fn list_tagged_media(

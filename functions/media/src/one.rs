@@ -39,7 +39,10 @@ pub(crate) struct ItemList {
 
 /// Shows a media as Instagram has it, through the cache.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/media/{mediaId}", responses(
-    (status = 200, description = "The media.", body = MediaView),
+    (status = 200, description = "The media.", body = MediaView, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     MediaRefusals,
 ))]
 pub(crate) async fn get_media(
@@ -91,7 +94,10 @@ pub(crate) async fn delete_media(
 
 /// Lists the items of an album.
 #[utoipa::path(get, path = "/instagram/accounts/{id}/media/{mediaId}/children", responses(
-    (status = 200, description = "The items.", body = ItemList),
+    (status = 200, description = "The items.", body = ItemList, headers(
+        ("age" = u64, description = "Seconds since Instagram gave it; absent for what is stored."),
+        ("x-cache" = String, description = "`hit` or `miss`; absent for what is stored."),
+    )),
     MediaRefusals,
 ))]
 pub(crate) async fn list_children(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 
 use super::days::{plus, start_of};
@@ -12,6 +13,11 @@ use crate::aws::AwsError;
 use crate::config::INSIGHTS_SCOPE;
 use crate::graph::{Answered, GraphError, Insight, InsightsQuery, MediaKind, Usage};
 use crate::secret::AccessToken;
+
+/// The search for the metrics that Instagram takes ends where none has worked so long after it began. A caller waits, and a
+/// task has half a minute, of which a call before it and its last one may take ten seconds each. Where one has worked, few
+/// calls are left.
+const SEARCH_LASTS: SignedDuration = SignedDuration::from_secs(8);
 
 /// Why there are no figures.
 #[derive(Debug)]
@@ -48,7 +54,7 @@ pub struct Figures {
     pub calls: u64,
     /// What the last answer told of limits.
     pub usage: Usage,
-    /// Why Instagram refused every metric, each by itself: then it says nothing of what there is.
+    /// Why Instagram refused every metric that it was asked for: then it says nothing of what there is.
     pub refused: Option<GraphError>,
 }
 
@@ -126,6 +132,7 @@ async fn learning(
 ) -> Result<Figures, FiguresError> {
     let version = app.config.graph.api_version.as_str();
     let refused = app.table.refused_metrics(version).await?;
+    let until = app.clock.now() + SEARCH_LASTS;
     let mut left = vec![refused.working(kind, wanted, app.clock.now())];
     let mut figures = Figures::default();
     let mut has_worked = false;
@@ -135,6 +142,9 @@ async fn learning(
         if part.is_empty() {
             continue;
         }
+        if !has_worked && refusal.is_some() && app.clock.now() >= until {
+            break;
+        }
         figures.calls += 1;
         match ask(app, account, token, subject, &part).await {
             Ok(answered) => {
@@ -143,16 +153,16 @@ async fn learning(
                 figures.insights.extend(answered.value);
             }
             Err(error) if is_no_data(error.kind) => return Ok(figures),
-            Err(error) if may_be_about_a_metric(error.kind) => match part.as_slice() {
-                [alone] => {
-                    found.push(alone);
-                    refusal = Some(error);
+            Err(error) if may_be_about_a_metric(error.kind) => {
+                refusal = Some(error);
+                match part.as_slice() {
+                    [alone] => found.push(alone),
+                    several => {
+                        let (one, other) = several.split_at(several.len() / 2);
+                        left.extend([other.to_vec(), one.to_vec()]);
+                    }
                 }
-                several => {
-                    let (one, other) = several.split_at(several.len() / 2);
-                    left.extend([other.to_vec(), one.to_vec()]);
-                }
-            },
+            }
             Err(error) => return Err(error.into()),
         }
     }

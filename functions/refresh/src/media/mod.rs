@@ -41,8 +41,9 @@ use log::{MISSING_PERMISSION, log_entry};
 
 /// How many media a page has to begin with: Instagram gathers their figures too.
 const PAGE_SIZE: usize = 50;
-/// No second page, day or media is begun later than this after a step began: a call may take ten seconds, and a function has
-/// half a minute for a batch of two. Where Instagram is so slow that the second task does not fit, that comes again.
+/// No further page, day or media is begun later than this after a step began, but for one that a step must get to so that it
+/// comes further than the one before: a call may take ten seconds, and a function has half a minute for a batch of two. Where
+/// Instagram is so slow that the second task does not fit, that comes again.
 const STEP_LASTS: SignedDuration = SignedDuration::from_secs(4);
 /// When a step that failed in a way that passes is tried again.
 const TRIED_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -129,8 +130,9 @@ pub(crate) async fn sync(
             if name.is_none_or(|name| under_way.id == name && step < under_way.step) =>
         {
             // Whoever did this step, or began the run, may have died before it sent the next task. Others join the run.
-            let waits_until = under_way.waits_until.filter(|until| *until > now);
-            return match waits_until.filter(|_| telemetry::comes_again()) {
+            // A task of a run that waits and whose wait is over while this one came again is sent once more: it finds its step
+            // still to be done, or done.
+            return match under_way.waits_until.filter(|_| telemetry::comes_again()) {
                 Some(until) => send_next(app, id, &under_way, delay_until(until, now)).await,
                 None => get_going(app, id, &under_way, now).await,
             };

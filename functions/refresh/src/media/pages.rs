@@ -61,7 +61,7 @@ impl Step<'_> {
             // Pinned ones say nothing of those below them.
             let is_known = is_known && page.media.len() > MOST_PINNED;
             let stops = is_known && !self.run.is_whole;
-            if ends && !stops {
+            if ends && !stops && self.counted().is_some() {
                 // Whatever the run began as, it has walked over everything that the list has.
                 self.run.is_whole = true;
                 if !is_everything {

@@ -45,14 +45,14 @@ async function load() {
   const mine = ++round;
   location.hash = chosen();
   const days = span();
-  for (const id of ["totals", "charts", "times", "based-on", "audience", "top", "media"]) byId(id).replaceChildren();
+  for (const id of ["totals", "charts", "times", "based-on", "audience", "top", "engagement", "media"]) byId(id).replaceChildren();
   showMore(null);
   // Each by itself: where Instagram takes no calls, what is stored is shown all the same.
   const parts = [
     [`/analytics?accountId=${chosen()}&${days}`, ({ totals }) => showTotals(totals)],
     [`${base()}/insights?metrics=${SHOWN.join()}&${days}`, ({ series }) => showSeries(series)],
     [`${base()}/best-times?${days}`, showTimes],
-    [`${base()}/top-media?limit=5&${days}`, ({ media }) => byId("top").replaceChildren(...media.map(best))],
+    [`${base()}/top-media?limit=5&${days}`, showTop],
     [`${base()}/media?limit=24`, ({ media, nextCursor }) => {
       byId("media").replaceChildren(...media.map(tile));
       showMore(nextCursor);
@@ -147,6 +147,13 @@ function showAudience(breakdowns) {
     return box;
   });
   byId("audience").replaceChildren(...(groups.length ? groups : [element("p", "Instagram tells nothing of fewer than 100 followers.", "quiet")]));
+}
+
+function showTop({ media, meanEngagementRate: rate }) {
+  byId("top").replaceChildren(...media.map(best));
+  byId("engagement").textContent = rate === undefined
+    ? "Nothing is known of the last posts' engagement."
+    : `Engagement rate of the last 30 posts: ${(rate * 100).toFixed(2)} %.`;
 }
 
 function best(media) {
