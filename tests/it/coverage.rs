@@ -1,5 +1,7 @@
 //! The hourly audit and the report of coverage: whatever was lost comes back, and every account is accounted for.
 
+use std::collections::BTreeMap;
+
 use aws_sim::{Fault as AwsFault, FaultKind as AwsFaultKind};
 use instagram_sim::{Fault, FaultKind, Person, Revocation};
 use jiff::SignedDuration;
@@ -199,7 +201,13 @@ async fn accounts_that_nobody_can_mend_keep_none_behind_them_from_it() {
     for record in &records {
         delete_schedule(&journey.world, &Kind::Refresh.name(&record.id)).await;
     }
-    let kept = records[0].token_page.clone();
+    // The page that holds the fewest is kept: of which one that is, chance decides.
+    let mut of_page: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    for record in &records {
+        *of_page.entry(record.token_page.clone()).or_default() += 1;
+    }
+    let fewest = of_page.into_iter().min_by_key(|(_, accounts)| *accounts);
+    let kept = fewest.unwrap().0;
     let is_kept = |record: &Account| record.token_page == kept;
     for record in records.iter().filter(|record| !is_kept(record)) {
         let page = record.token_page.as_deref().unwrap();
